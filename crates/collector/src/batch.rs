@@ -1,0 +1,76 @@
+//! A payload to rows of its table, or the reason why it can never be.
+
+use trigpoint_lake::{ConvertError, Description, Rows, Sent, Shape};
+use trigpoint_record::Table;
+use trigpoint_wire::{
+    DecodeError, Limits, decode,
+    ingest::{ColumnSchema, Kind},
+};
+
+/// Why a batch does not become rows.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BatchError {
+    /// Its bytes are no batch.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// Its rows are no rows of the table.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
+    /// Decoding it ended in a fault of this program.
+    #[error("decoding panicked")]
+    Fault,
+}
+
+impl BatchError {
+    /// The name that stations and metrics see.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Decode(_) => "undecodable",
+            Self::Convert(_) => "unfit",
+            Self::Fault => "fault",
+        }
+    }
+
+    /// Whether an upgraded collector could store it.
+    pub(crate) fn is_newer(&self) -> bool {
+        matches!(self, Self::Convert(error) if error.is_newer())
+    }
+}
+
+/// The rows of batch `seq` of a spool whose station described the table's
+/// columns as `schema`.
+pub(crate) fn rows(
+    table: &'static Table,
+    schema: &[ColumnSchema],
+    spool_id: &str,
+    seq: u64,
+    payload: &[u8],
+    limits: &Limits,
+) -> Result<Rows, BatchError> {
+    let decoded = decode(payload, schema, limits)?;
+    let sent = decoded.columns.into_iter().map(|(schema, array)| {
+        let description =
+            description(schema).ok_or_else(|| DecodeError::Kind { column: schema.name.clone() })?;
+        Ok(Sent { description, array })
+    });
+    let sent: Vec<_> = sent.collect::<Result<_, DecodeError>>()?;
+    Ok(Rows::convert(table, spool_id, seq, decoded.rows, sent)?)
+}
+
+/// The column in the lake's words; `None` when its kind makes no sense.
+pub(crate) fn description(schema: &ColumnSchema) -> Option<Description> {
+    let shape = match schema.kind() {
+        Kind::Unspecified => return None,
+        Kind::Int => Shape::Int,
+        Kind::Float => Shape::Float,
+        Kind::Text => Shape::Text,
+        Kind::Bytes => Shape::Bytes,
+        Kind::Time => Shape::Time,
+        Kind::Bool => Shape::Bool,
+        Kind::List => Shape::List(Box::new(description(schema.children.first()?)?)),
+        Kind::Struct => {
+            Shape::Struct(schema.children.iter().map(description).collect::<Option<_>>()?)
+        }
+    };
+    Some(Description { id: schema.id, name: schema.name.clone(), shape })
+}

@@ -1,0 +1,160 @@
+//! The one task that commits what all streams brought.
+//!
+//! One commit at a time, so never two of one stream are in flight.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until},
+};
+use trigpoint_lake::{Appended, Lake};
+use trigpoint_record::Table;
+
+use crate::{
+    Settings,
+    cadence::Cadence,
+    metrics::Metrics,
+    pending::{Pending, Submission},
+    stream::End,
+};
+
+/// The first pause that stations are asked for after a failed commit.
+const SHORTEST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_mins(1);
+
+/// What streams tell the committer.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Batch(Submission),
+    /// A stream waits for memory.
+    Pressed,
+}
+
+pub(crate) struct Committer {
+    lake: Lake,
+    cadence: Cadence,
+    metrics: Arc<Metrics>,
+    stopping: watch::Receiver<bool>,
+    pending: Pending,
+    failures: u32,
+}
+
+impl Committer {
+    pub(crate) fn new(
+        lake: Lake,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let (cadence, pending) = (Cadence::new(settings), Pending::default());
+        Self { lake, cadence, metrics, stopping, pending, failures: 0 }
+    }
+
+    /// Runs until every stream has ended and everything is committed.
+    pub(crate) async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
+        loop {
+            let stopping = *self.stopping.borrow_and_update();
+            let due = match self.cadence.due(&self.pending.waiting) {
+                Some(_) if stopping => Some(Instant::now()),
+                due => due,
+            };
+            if due.is_some_and(|due| due <= Instant::now()) {
+                self.commit().await;
+                continue;
+            }
+            tokio::select! {
+                message = messages.recv() => match message {
+                    Some(message) => self.take(message),
+                    None => break,
+                },
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                Ok(()) = self.stopping.changed(), if !stopping => {}
+            }
+            // What came during a commit belongs to the next one as a whole: a
+            // test together with its snapshots.
+            while let Ok(message) = messages.try_recv() {
+                self.take(message);
+            }
+        }
+        if !self.pending.is_empty() {
+            self.commit().await;
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Batch(batch) => self.pending.push(batch),
+            Message::Pressed => self.pending.waiting.pressed = true,
+        }
+    }
+
+    /// Commits everything that is pending, and tells its streams.
+    async fn commit(&mut self) {
+        let started = Instant::now();
+        let mut group = std::mem::take(&mut self.pending);
+        let mut failure = None;
+        // The order of the tables: a test that is visible has its snapshots.
+        for &table in self.lake.clone().tables() {
+            let groups = group.take(table);
+            if groups.is_empty() {
+                continue;
+            }
+            let spools: Vec<_> = groups.iter().map(|group| group.app_id.clone()).collect();
+            let start = Instant::now();
+            match self.lake.append(table, groups).await {
+                Ok(appended) => self.appended(table, &appended, start.elapsed()),
+                Err(error) => {
+                    self.metrics.commit_failures.with_label_values(&[table.name]).inc();
+                    failure = Some((error.to_string(), spools));
+                    break;
+                }
+            }
+        }
+        self.cadence.committed(started, started.elapsed());
+        let failed_here = failure.as_ref().map_or(&[][..], |(_, spools)| spools.as_slice());
+        let (done, mut failed) = group.split();
+        for (stream, last_seq) in done {
+            if failed_here.contains(&stream.app_id) {
+                failed.push(stream);
+            } else {
+                stream.committed(last_seq);
+            }
+        }
+        let Some((detail, _)) = failure else {
+            self.failures = 0;
+            return;
+        };
+        let after = SHORTEST_RETRY * 2_u32.saturating_pow(self.failures.min(16));
+        let after = after.min(LONGEST_RETRY);
+        self.failures += 1;
+        tracing::error!(
+            error = detail,
+            streams = failed.len(),
+            retry_s = after.as_secs(),
+            "commit failed: stations keep their batches and send them again"
+        );
+        for stream in failed {
+            stream.end(End::Failed { after, detail: detail.clone() });
+        }
+    }
+
+    fn appended(&self, table: &Table, appended: &Appended, took: Duration) {
+        let label = &[table.name];
+        self.metrics.duplicates.with_label_values(label).inc_by(appended.duplicates);
+        if appended.version.is_none() {
+            return;
+        }
+        self.metrics.rows.with_label_values(label).inc_by(appended.rows);
+        self.metrics.bytes.with_label_values(label).inc_by(appended.bytes);
+        self.metrics.commits.with_label_values(label).inc();
+        self.metrics.commit_seconds.with_label_values(label).observe(took.as_secs_f64());
+        tracing::debug!(
+            table = table.name,
+            version = appended.version,
+            rows = appended.rows,
+            took_ms = took.as_millis(),
+            "committed"
+        );
+    }
+}

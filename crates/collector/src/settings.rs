@@ -1,0 +1,50 @@
+//! What an operator may tune.
+
+use std::time::Duration;
+
+use trigpoint_wire::Limits;
+
+/// Bounds and cadence of a collector.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// A finished test is committed after it has waited this long: 2 s on
+    /// disk, 5 s on object stores.
+    pub commit_after: Duration,
+    /// Any row is committed after it has waited this long.
+    pub commit_at_latest: Duration,
+    /// So many waiting rows are committed at once.
+    pub commit_rows: usize,
+    /// So many waiting batches of one stream are committed at once: a station
+    /// sends only so much ahead of its acknowledgements.
+    pub commit_batches: usize,
+    /// The longest pause between the starts of two commits, which is otherwise
+    /// ten times what the last commit took.
+    pub commit_spacing: Duration,
+    /// What one batch may cost.
+    pub limits: Limits,
+    /// Bytes of rows that may wait for their commit, all streams together.
+    pub memory_bytes: usize,
+    /// Bytes of rows of one stream that may wait for their commit.
+    pub stream_memory_bytes: usize,
+    /// Live streams; further ones are told to come back.
+    pub streams: usize,
+    /// How long a stream may take to say Hello.
+    pub hello_within: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            commit_after: Duration::from_secs(2),
+            commit_at_latest: Duration::from_secs(30),
+            commit_rows: 50_000,
+            commit_batches: 100,
+            commit_spacing: Duration::from_secs(8),
+            limits: Limits::default(),
+            memory_bytes: 512 << 20,
+            stream_memory_bytes: 128 << 20,
+            streams: 4096,
+            hello_within: Duration::from_secs(10),
+        }
+    }
+}

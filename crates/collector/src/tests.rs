@@ -1,0 +1,6 @@
+//! Stations against a real server and a real lake.
+
+mod delivery;
+mod ending;
+mod hostile;
+mod schema;

@@ -1,0 +1,126 @@
+//! How streams end, and what else may happen to them.
+
+use tonic::Code;
+use trigpoint_record::tables::{SNAPSHOTS, SPEED_TESTS};
+use trigpoint_wire::ingest::RetryReason;
+
+use crate::{
+    Authenticator, Settings, Tokens,
+    testing::{Fixture, Station, hello, never, quick},
+};
+
+#[tokio::test]
+async fn the_older_of_two_streams_of_one_spool_is_closed() {
+    let fixture = Fixture::new(quick()).await;
+    let mut older = fixture.station("spool").await;
+    older.rows(1, &SNAPSHOTS, 10).await;
+    older.acknowledged(1).await;
+    let mut newer = fixture.station("spool").await;
+    older.told_to_retry(RetryReason::Replaced).await;
+    newer.rows(1, &SNAPSHOTS, 10).await;
+    newer.rows(2, &SNAPSHOTS, 10).await;
+    newer.acknowledged(2).await;
+    assert_eq!(fixture.rows("snapshots").await, (20, 20));
+    assert_eq!(fixture.metric("trigpoint_collector_streams"), 1);
+}
+
+#[tokio::test]
+async fn another_spool_is_not_disturbed() {
+    let fixture = Fixture::new(quick()).await;
+    let mut one = fixture.station("one").await;
+    let mut other = fixture.station("other").await;
+    for station in [&mut one, &mut other] {
+        station.rows(1, &SPEED_TESTS, 1).await;
+        station.acknowledged(1).await;
+    }
+    assert_eq!(fixture.number("SELECT count(*) FROM speed_tests").await, 2);
+}
+
+#[tokio::test]
+async fn only_a_known_token_opens_a_stream_and_it_gives_the_account() {
+    let tokens = Tokens::parse("lga03 0123456789abcdef\nfra01 fedcba9876543210").unwrap();
+    let fixture = Fixture::with(quick(), Authenticator::Tokens(tokens)).await;
+    for token in [None, Some("0123456789abcdee"), Some("")] {
+        let refused = Station::connect(fixture.channel().await, token).await.err().unwrap();
+        assert_eq!(refused.code(), Code::Unauthenticated);
+    }
+    // Two accounts that say to be the same spool do not meet.
+    for (account, token) in [("lga03", "0123456789abcdef"), ("fra01", "fedcba9876543210")] {
+        let mut station = Station::connect(fixture.channel().await, Some(token)).await.unwrap();
+        station.hello(hello("spool")).await;
+        assert_eq!(station.welcome().await, 0);
+        station.rows(1, &SPEED_TESTS, 1).await;
+        station.acknowledged(1).await;
+        let committed = fixture.lake.committed(&format!("{account}/spool")).await.unwrap();
+        assert_eq!(committed["speed_tests"], 1);
+    }
+    assert_eq!(fixture.number("SELECT count(*) FROM speed_tests").await, 2);
+}
+
+#[tokio::test]
+async fn stopping_commits_and_acknowledges_what_is_here() {
+    let fixture = Fixture::new(never()).await;
+    let mut station = fixture.station("spool").await;
+    station.rows(1, &SNAPSHOTS, 10).await;
+    station.rows(2, &SPEED_TESTS, 1).await;
+    fixture.received(2).await;
+    fixture.collector.stop().await;
+    station.acknowledged(2).await;
+    station.told_to_retry(RetryReason::Busy).await;
+    assert_eq!(fixture.rows("snapshots").await, (10, 10));
+    assert_eq!(fixture.rows("speed_tests").await, (1, 1));
+    let refused = Station::connect(fixture.channel().await, None).await.err().unwrap();
+    assert_eq!(refused.code(), Code::Unavailable);
+    fixture.collector.stop().await;
+}
+
+#[tokio::test]
+async fn more_stations_than_allowed_are_told_to_come_again() {
+    let fixture = Fixture::new(Settings { streams: 1, ..quick() }).await;
+    let mut first = fixture.station("one").await;
+    let mut second = Station::connect(fixture.channel().await, None).await.unwrap();
+    second.hello(hello("two")).await;
+    second.told_to_retry(RetryReason::Busy).await;
+    // The first one may replace its own stream.
+    fixture.station("one").await;
+    first.told_to_retry(RetryReason::Replaced).await;
+}
+
+#[tokio::test]
+async fn a_jump_is_sent_back_and_a_gap_is_recorded() {
+    let fixture = Fixture::new(quick()).await;
+    let mut station = fixture.station("spool").await;
+    station.rows(1, &SNAPSHOTS, 1).await;
+    station.rows(5, &SNAPSHOTS, 1).await;
+    station.told_to_retry(RetryReason::Sequence).await;
+
+    let mut station = fixture.station("spool").await;
+    station.rows(1, &SNAPSHOTS, 1).await;
+    station.gap(2, 4).await;
+    station.rows(5, &SNAPSHOTS, 1).await;
+    station.acknowledged(5).await;
+    assert_eq!(fixture.rows("snapshots").await, (2, 2));
+
+    // The same gap again is the same row.
+    let mut station = fixture.station("spool").await;
+    station.gap(2, 4).await;
+    station.acknowledged(4).await;
+    assert_eq!(fixture.number("SELECT count(*) FROM stations").await, 1);
+    let gap = "SELECT concat_ws(',', event, site, gap['first_seq'], gap['last_seq'], \
+               gap['reason']) FROM stations";
+    assert_eq!(fixture.text(gap).await, "gap,lga03,2,4,size_cap");
+}
+
+/// The lake was replaced, or restored from an old copy: the station has long
+/// freed what it was told to be safe.
+#[tokio::test]
+async fn what_neither_side_has_is_recorded_as_a_gap() {
+    let fixture = Fixture::new(quick()).await;
+    let mut station = fixture.station("spool").await;
+    station.rows(480, &SNAPSHOTS, 1).await;
+    station.acknowledged(480).await;
+    let gap = "SELECT concat_ws(',', gap['first_seq'], gap['last_seq'], gap['reason']) \
+               FROM stations";
+    assert_eq!(fixture.text(gap).await, "1,479,neither_sent_nor_stored");
+    assert_eq!(fixture.metric("trigpoint_collector_lost_batches_total"), 479);
+}

@@ -1,0 +1,179 @@
+//! A directory of Delta tables, open for writing and for queries.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use object_store::ObjectStore;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use tokio::sync::Mutex;
+use trigpoint_record::Table;
+use url::Url;
+
+use crate::table::Open;
+use crate::{DurableStore, Error, Session};
+
+/// A lake: one Delta table per [`Table`], side by side below one root.
+///
+/// Cheap to clone; clones share their open tables.
+#[derive(Clone)]
+pub struct Lake {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// Paths from the root of the file system or bucket.
+    store: Arc<dyn ObjectStore>,
+    /// The lake's root, with a slash at its end.
+    url: Url,
+    definitions: Vec<&'static Table>,
+    writers: Mutex<HashMap<&'static str, Writer>>,
+    readers: Mutex<HashMap<&'static str, Writer>>,
+}
+
+/// A table that at most one task uses at a time; `None` until it is loaded.
+type Writer = Arc<Mutex<Option<Open>>>;
+
+impl Lake {
+    /// Opens the lake in a directory, given as a path or a `file://` URL.
+    ///
+    /// Reads and makes nothing: tables appear with their first append, and a
+    /// lake that does not exist yet is an empty one.
+    pub fn open(location: &str) -> Result<Self, Error> {
+        Self::open_tables(location, trigpoint_record::TABLES)
+    }
+
+    /// [`Lake::open`] with other tables than [`trigpoint_record::TABLES`].
+    pub fn open_tables(location: &str, tables: &[&'static Table]) -> Result<Self, Error> {
+        let directory = directory(location)?;
+        Self::with_store(Arc::new(DurableStore::new(directory.clone())), &directory, tables)
+    }
+
+    /// A lake on a store of the caller's, whose paths start at the root of the
+    /// file system, below `directory` there.
+    pub fn with_store(
+        store: Arc<dyn ObjectStore>,
+        directory: &FilePath,
+        tables: &[&'static Table],
+    ) -> Result<Self, Error> {
+        let url = Url::from_directory_path(directory).map_err(|()| Error::Location {
+            location: directory.display().to_string(),
+            reason: "the path is not absolute".to_owned(),
+        })?;
+        let inner = Inner {
+            store,
+            url,
+            definitions: tables.to_vec(),
+            writers: Mutex::default(),
+            readers: Mutex::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The markers of a stream: the last sequence number that is durable, for
+    /// each table that has one.
+    pub async fn committed(&self, app_id: &str) -> Result<BTreeMap<String, u64>, Error> {
+        let mut markers = BTreeMap::new();
+        for table in self.tables() {
+            let reader = self.reader(table).await;
+            let mut reader = reader.lock().await;
+            if let Some(open) = self.refreshed(table, &mut reader).await?
+                && let Some(seq) = open.marker(app_id).await?
+            {
+                markers.insert(table.name.to_owned(), seq);
+            }
+        }
+        Ok(markers)
+    }
+
+    /// SQL over the tables; every query sees what was committed before it.
+    pub fn session(&self) -> Session {
+        Session::new(self.clone())
+    }
+
+    /// The tables this lake knows, present or not.
+    pub fn tables(&self) -> &[&'static Table] {
+        &self.inner.definitions
+    }
+
+    /// A table's newest snapshot, or `None` while nobody has made it.
+    pub(crate) async fn snapshot(
+        &self,
+        table: &'static Table,
+    ) -> Result<Option<deltalake::DeltaTable>, Error> {
+        let reader = self.reader(table).await;
+        let mut reader = reader.lock().await;
+        Ok(self.refreshed(table, &mut reader).await?.map(|open| open.delta.clone()))
+    }
+
+    async fn refreshed<'a>(
+        &self,
+        table: &'static Table,
+        reader: &'a mut Option<Open>,
+    ) -> Result<Option<&'a Open>, Error> {
+        match reader {
+            Some(open) => open.refresh().await?,
+            None => *reader = Open::existing(table, self.log_store(table)).await?,
+        }
+        Ok(reader.as_ref())
+    }
+
+    /// The table as this process writes it; a long append holds its lock.
+    pub(crate) async fn writer(&self, table: &'static Table) -> Writer {
+        Arc::clone(self.inner.writers.lock().await.entry(table.name).or_default())
+    }
+
+    /// The table as this process reads it, which no append keeps waiting.
+    async fn reader(&self, table: &'static Table) -> Writer {
+        Arc::clone(self.inner.readers.lock().await.entry(table.name).or_default())
+    }
+
+    pub(crate) fn log_store(&self, table: &Table) -> LogStoreRef {
+        let mut url = self.inner.url.clone();
+        url.set_path(&format!("{}{}/", url.path(), table.name));
+        let root = Arc::clone(&self.inner.store);
+        let prefixed = PrefixStore::new(Arc::clone(&root), object_path(&url));
+        default_logstore(Arc::new(prefixed), root, &url, &StorageConfig::default())
+    }
+
+    /// The store with its root at the lake's.
+    pub(crate) fn store(&self) -> PrefixStore<Arc<dyn ObjectStore>> {
+        PrefixStore::new(Arc::clone(&self.inner.store), object_path(&self.inner.url))
+    }
+}
+
+impl fmt::Debug for Lake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Lake")
+            .field("url", &self.inner.url.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+fn object_path(url: &Url) -> Path {
+    Path::from_url_path(url.path()).unwrap_or_default()
+}
+
+/// The absolute directory that a path or `file://` URL names.
+fn directory(location: &str) -> Result<PathBuf, Error> {
+    let refused =
+        |reason: &str| Error::Location { location: location.to_owned(), reason: reason.to_owned() };
+    let path = if location.contains("://") {
+        let url = Url::parse(location).map_err(|error| refused(&error.to_string()))?;
+        if url.scheme() != "file" {
+            return Err(refused("only directories and file:// URLs are supported"));
+        }
+        url.to_file_path().map_err(|()| refused("the URL names no local directory"))?
+    } else {
+        PathBuf::from(location)
+    };
+    let path = std::path::absolute(&path).map_err(|error| refused(&error.to_string()))?;
+    if path.exists() && !path.is_dir() {
+        return Err(refused("it is a file, not a directory"));
+    }
+    Ok(path)
+}

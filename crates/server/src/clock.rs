@@ -1,0 +1,13 @@
+//! The wall clock, for stamps only.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Nanoseconds since the Unix epoch; 0 before it.
+pub(crate) fn unix_ns() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as i64
+}
+
+/// Microseconds since the Unix epoch; 0 before it.
+pub(crate) fn unix_us() -> i64 {
+    unix_ns() / 1000
+}

@@ -1,0 +1,48 @@
+//! Why the service does not start, or ends.
+
+use std::io;
+use std::net::SocketAddr;
+
+/// Start and end of the service.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A port is in use, or an address is not of this host.
+    #[error("cannot listen on {address}: {source}{hint}", hint = bind_hint(source))]
+    Bind {
+        /// Where.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The kernel does not have the algorithm that was asked for.
+    #[error("cannot use congestion control `{algorithm}`: {source}; this host allows {available}")]
+    CongestionControl {
+        /// What was asked for.
+        algorithm: String,
+        /// What the kernel said.
+        source: io::Error,
+        /// `net.ipv4.tcp_allowed_congestion_control`, as far as it can be read.
+        available: String,
+    },
+    /// The kernel's socket diagnostics are not there.
+    #[error("cannot read sockets: {0}")]
+    Sockdiag(#[from] trigpoint_sockdiag::Error),
+    /// A thread did not start.
+    #[error("cannot start thread `{name}`: {source}")]
+    Thread {
+        /// Its name.
+        name: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+fn bind_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; choose another port or end the program that has it",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege, choose another",
+        io::ErrorKind::AddrNotAvailable => "; choose an address of this host",
+        _ => "",
+    }
+}

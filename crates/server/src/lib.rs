@@ -1,0 +1,57 @@
+//! The ndt7 service of a station: tests over ws and wss, the sampler that
+//! watches their sockets, and the recording of both into a spool.
+//!
+//! Needs no privilege and no `unsafe`.
+//! Protocol: `trigpoint-ndt7`; what M-Lab's server does: `reference/protocols.md` 1.
+#![forbid(unsafe_code)]
+
+mod admission;
+mod clock;
+mod connection;
+mod counted;
+mod error;
+mod exchange;
+mod handshake;
+mod listen;
+mod measurement;
+mod measurer;
+mod metrics;
+mod outgoing;
+mod page;
+mod recording;
+mod service;
+mod settings;
+pub mod station;
+mod test;
+
+pub use error::Error;
+pub use metrics::Metrics;
+pub use recording::Recording;
+pub use service::Server;
+pub use settings::{LameDuck, Settings};
+
+use std::time::Duration;
+
+use trigpoint_process::Shutdown;
+use trigpoint_record::FlowIdPrefix;
+use trigpoint_record::tables::Pair;
+use trigpoint_sockdiag::Watcher;
+
+/// What every connection needs.
+#[derive(Debug)]
+struct Shared {
+    admission: admission::Admission,
+    shutdown: Shutdown,
+    metrics: Metrics,
+    measurer: measurer::Measurer,
+    watcher: Watcher,
+    recording: recording::Handle,
+    prefix: FlowIdPrefix,
+    congestion_control: Option<String>,
+    test_duration: Duration,
+    max_runtime: Duration,
+    server_metadata: Vec<Pair>,
+}
+
+#[cfg(test)]
+mod tests;

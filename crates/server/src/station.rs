@@ -1,0 +1,186 @@
+//! A station as a whole: the service, its spool, and the uplink that empties
+//! it. Every executable that runs a station puts it together here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use prometheus::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tracing::error;
+use trigpoint_process::admin::{self, Admin};
+use trigpoint_process::{Failure, Phase, Shutdown, VERSION, termination};
+use trigpoint_record::FlowIdPrefix;
+use trigpoint_spool::Spool;
+use trigpoint_uplink::{Endpoint, Uplink};
+
+use crate::service::congestion_control;
+use crate::{Metrics, Recording, Server, listen};
+
+mod flags;
+mod metrics;
+
+pub use flags::{Defaults, Flags};
+
+/// What a station is made of.
+#[derive(Debug)]
+pub struct Settings {
+    /// How it serves.
+    pub server: crate::Settings,
+    /// Port of the admin endpoint, on the service's addresses; 0 takes a free one.
+    pub admin_port: Option<u16>,
+    /// What every row says about it.
+    pub identity: trigpoint_record::Station,
+    /// First part of every flow's name.
+    pub prefix: FlowIdPrefix,
+    /// Directory of its spool.
+    pub spool_directory: PathBuf,
+    /// Bounds of its spool.
+    pub spool: trigpoint_spool::Settings,
+    /// Where its collector is; without one, everything stays in the spool.
+    pub collector: Option<Endpoint>,
+    /// How long it tries to deliver the rest at its end.
+    pub flush_deadline: Duration,
+}
+
+/// A station with its ports taken, not serving yet.
+#[derive(Debug)]
+pub struct Station {
+    server: Server,
+    admin: Vec<TcpListener>,
+    registry: Registry,
+    recording: Recording,
+    metrics: Metrics,
+    uplink: Option<RunningUplink>,
+}
+
+#[derive(Debug)]
+struct RunningUplink {
+    uplink: Uplink,
+    /// Dropped when everything is in the spool: the uplink sends that and ends.
+    recorded: oneshot::Sender<()>,
+}
+
+/// Why a station does not start, or ends.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] trigpoint_spool::Error),
+    /// The collector's address, certificates or token cannot be used.
+    #[error(transparent)]
+    Uplink(#[from] trigpoint_uplink::Error),
+    /// The service does not start.
+    #[error(transparent)]
+    Server(#[from] crate::Error),
+    /// A metric has its name twice.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
+}
+
+impl Station {
+    /// Whether the kernel and the collector's endpoint would take the settings;
+    /// opens and binds nothing.
+    pub fn check(settings: &Settings) -> Result<(), Error> {
+        congestion_control(settings.server.congestion_control.as_deref())?;
+        settings.collector.iter().try_for_each(Endpoint::check)?;
+        Ok(())
+    }
+
+    /// Opens the spool, checks the collector's address, and takes the ports
+    /// last. Must be called inside a tokio runtime.
+    pub fn assemble(settings: Settings) -> Result<Self, Error> {
+        let registry = Registry::new();
+        let Settings { server, identity, prefix, spool_directory, spool, .. } = settings;
+        let spool = Spool::open(spool_directory, spool)?;
+        let uplink = settings
+            .collector
+            .map(|endpoint| {
+                let (recorded, is_recorded) = oneshot::channel::<()>();
+                let settings = trigpoint_uplink::Settings {
+                    flush_deadline: settings.flush_deadline,
+                    ..trigpoint_uplink::Settings::new(endpoint, identity.clone())
+                };
+                let recorded_or_gone = async {
+                    let _ = is_recorded.await;
+                };
+                let uplink = Uplink::spawn(spool.clone(), settings, recorded_or_gone)?;
+                Ok::<_, Error>(RunningUplink { uplink, recorded })
+            })
+            .transpose()?;
+        let status = uplink.as_ref().map(|running| running.uplink.status());
+        registry.register(Box::new(metrics::Delivery::new(spool.clone(), status)?))?;
+        let metrics = Metrics::new(&registry)?;
+        let listen = server.listen.clone();
+        let server = Server::bind(server)?;
+        let admin = settings.admin_port.map(|port| listen::bind(&listen, port)).transpose()?;
+        Ok(Self {
+            server,
+            admin: admin.unwrap_or_default(),
+            registry,
+            recording: Recording { station: identity, prefix, spool },
+            metrics,
+            uplink,
+        })
+    }
+
+    /// Addresses of ws and of the page.
+    pub fn ws_addresses(&self) -> Vec<SocketAddr> {
+        self.server.ws_addresses()
+    }
+
+    /// Addresses of wss and of the page over https.
+    pub fn wss_addresses(&self) -> Vec<SocketAddr> {
+        self.server.wss_addresses()
+    }
+
+    /// Addresses of the admin endpoint.
+    pub fn admin_addresses(&self) -> Vec<SocketAddr> {
+        self.admin.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// Serves until `shutdown` has come to its end, and moves it there.
+    pub async fn run(self, shutdown: Shutdown) -> Result<termination::Outcome, Error> {
+        let spool = self.recording.spool.clone();
+        for listener in self.admin {
+            let admin = Admin { registry: self.registry.clone(), shutdown: shutdown.clone() };
+            tokio::spawn(async move {
+                if let Err(error) = admin::serve(listener, admin).await {
+                    error!(%error, "the admin endpoint ended");
+                }
+            });
+        }
+        let drained = self.server.run(self.recording, self.metrics, shutdown.clone()).await?;
+        let flushing = Instant::now();
+        if let Some(RunningUplink { uplink, recorded }) = self.uplink {
+            drop(recorded);
+            tokio::select! {
+                () = uplink.stopped() => {}
+                () = shutdown.reached(Phase::Done) => {}
+            }
+        }
+        shutdown.advance(Phase::Done);
+        let unacknowledged_batches = spool.last_seq().saturating_sub(spool.acknowledged());
+        Ok(termination::Outcome {
+            version: VERSION,
+            drained: drained.tests_cut_off == 0,
+            flushed: unacknowledged_batches == 0,
+            unacknowledged_batches,
+            drain_ms: drained.elapsed_us / 1000,
+            flush_ms: flushing.elapsed().as_millis() as u64,
+        })
+    }
+}
+
+impl Error {
+    /// As an exit code: what the configuration is to blame for is bad usage.
+    pub fn into_failure(self) -> Failure {
+        match self {
+            Self::Spool(_)
+            | Self::Uplink(_)
+            | Self::Server(crate::Error::CongestionControl { .. }) => Failure::usage(self),
+            other => other.into(),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! `trigpoint-station`: the slim executable of a station's pod, without the
+//! tables and without Kubernetes.
+
+mod server;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use trigpoint_process::{exit, telemetry, tls};
+
+/// A station that measures, keeps what it measured, and delivers it to a collector
+#[derive(Debug, Parser)]
+#[command(name = "trigpoint-station", version, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    telemetry: telemetry::Settings,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Server(server::Options),
+}
+
+fn main() -> ExitCode {
+    tls::install_provider();
+    let command_line = match exit::parse::<CommandLine>() {
+        Ok(command_line) => command_line,
+        Err(code) => return code,
+    };
+    command_line.telemetry.init(telemetry::SERVICE);
+    let Command::Server(options) = command_line.command;
+    exit::report(server::run(&options))
+}

@@ -1,0 +1,194 @@
+//! `trigpoint-station server`: ndt7 tests, their measurement, and the uplink.
+
+mod identity;
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tracing::info;
+use trigpoint_process::{Failure, Shutdown, duration, host, limits};
+use trigpoint_server::LameDuck;
+use trigpoint_server::station::{Defaults, Error, Flags, Settings, Station};
+use trigpoint_uplink::Endpoint;
+
+use identity::Identity;
+
+/// Serve speed tests and deliver what they show
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Directory of the spool and of the certificate that is made there
+    #[arg(
+        long,
+        env = "TRIGPOINT_DATA_DIR",
+        value_name = "DIR",
+        default_value = "trigpoint-station-data"
+    )]
+    data_dir: PathBuf,
+    /// Size cap of the spool in bytes; beyond it the oldest rows are lost
+    #[arg(
+        long,
+        env = "TRIGPOINT_SPOOL_MAX_BYTES",
+        value_name = "BYTES",
+        default_value_t = 1 << 30
+    )]
+    spool_max_bytes: u64,
+    /// Only say whether the configuration is good
+    #[arg(long, env = "TRIGPOINT_CHECK_CONFIG")]
+    check_config: bool,
+    #[command(flatten)]
+    serving: Flags,
+    /// Port of the admin endpoint; 0 takes a free one
+    #[arg(
+        long,
+        env = "TRIGPOINT_ADMIN_PORT",
+        value_name = "PORT",
+        default_value_t = 9990,
+        help_heading = "Serving"
+    )]
+    admin_port: u16,
+    #[command(flatten)]
+    delivery: Delivery,
+    #[command(flatten)]
+    identity: Identity,
+    #[command(flatten)]
+    ending: Ending,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Delivery")]
+struct Delivery {
+    /// The collector, as in https://collector.example:9400; without one, rows stay in the spool
+    #[arg(long, env = "TRIGPOINT_COLLECTOR", value_name = "URI")]
+    collector: Option<String>,
+    /// Certificates in PEM format to trust instead of the system's
+    #[arg(long, env = "TRIGPOINT_COLLECTOR_CA", value_name = "FILE", requires = "collector")]
+    collector_ca: Option<PathBuf>,
+    /// File that holds the bearer token of this station
+    #[arg(long, env = "TRIGPOINT_TOKEN_FILE", value_name = "FILE", requires = "collector")]
+    token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Ending")]
+struct Ending {
+    /// How long clients may finish their sessions after a signal, at most
+    #[arg(
+        long,
+        env = "TRIGPOINT_LAME_DUCK",
+        value_name = "DURATION",
+        default_value = "35s",
+        value_parser = duration::parse
+    )]
+    lame_duck: Duration,
+    /// How long the rest is delivered after the last test, at most
+    #[arg(
+        long,
+        env = "TRIGPOINT_FLUSH_DEADLINE",
+        value_name = "DURATION",
+        default_value = "45s",
+        value_parser = duration::parse
+    )]
+    flush_deadline: Duration,
+    /// Where to write as JSON how the end went, in Kubernetes /dev/termination-log
+    #[arg(long, env = "TRIGPOINT_TERMINATION_LOG", value_name = "FILE")]
+    termination_log: Option<PathBuf>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    limits::raise_open_files();
+    tokio::runtime::Runtime::new()?.block_on(serve(options))
+}
+
+async fn serve(options: &Options) -> Result<(), Failure> {
+    let settings = options.settings()?;
+    if options.check_config {
+        Station::check(&settings).map_err(Error::into_failure)?;
+        writeln!(io::stdout(), "the configuration is good")?;
+        return Ok(());
+    }
+    info!(?options, "starting");
+    let shutdown = Shutdown::install()?;
+    let station = Station::assemble(settings).map_err(Error::into_failure)?;
+    announce(&station)?;
+    let outcome = station.run(shutdown).await.map_err(Error::into_failure)?;
+    info!(?outcome, "ended");
+    if let Some(path) = &options.ending.termination_log {
+        outcome.write(path)?;
+    }
+    Ok(())
+}
+
+impl Options {
+    fn settings(&self) -> Result<Settings, Failure> {
+        let host = host::Host::read();
+        let defaults =
+            Defaults { listen: host::all_addresses(), lame_duck: self.ending.lame_duck() };
+        fs::create_dir_all(&self.data_dir)
+            .with_context(|| format!("cannot make `{}`", self.data_dir.display()))
+            .map_err(Failure::Usage)?;
+        let spool = trigpoint_spool::Settings {
+            max_bytes: self.spool_max_bytes,
+            ..trigpoint_spool::Settings::default()
+        };
+        Ok(Settings {
+            server: self.serving.settings(defaults, &self.data_dir.join("tls"))?,
+            admin_port: Some(self.admin_port),
+            prefix: self.identity.prefix(&host),
+            identity: self.identity.station(&host),
+            spool_directory: self.data_dir.join("spool"),
+            spool,
+            collector: self.delivery.endpoint().map_err(Failure::Usage)?,
+            flush_deadline: self.ending.flush_deadline,
+        })
+    }
+}
+
+impl Delivery {
+    fn endpoint(&self) -> anyhow::Result<Option<Endpoint>> {
+        let Some(uri) = self.collector.clone() else { return Ok(None) };
+        let ca_pem = self.collector_ca.as_deref().map(read).transpose()?;
+        let token = self.token_file.as_deref().map(token).transpose()?;
+        Ok(Some(Endpoint::Remote { uri, ca_pem, token }))
+    }
+}
+
+impl Ending {
+    /// The usual bounds, cut to the longest that is wanted.
+    fn lame_duck(&self) -> LameDuck {
+        let LameDuck { at_least, quiet, .. } = LameDuck::PUBLIC;
+        let at_most = self.lame_duck;
+        LameDuck { at_least: at_least.min(at_most), at_most, quiet: quiet.min(at_most) }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
+}
+
+/// The whole file but the white space around it.
+fn token(path: &Path) -> anyhow::Result<String> {
+    let text = read(path)?;
+    let token = text.trim();
+    if token.is_empty() || token.contains(char::is_whitespace) {
+        bail!("`{}` must hold one token and nothing else", path.display());
+    }
+    Ok(token.to_owned())
+}
+
+/// On stdout, for whoever let the kernel choose the ports.
+fn announce(station: &Station) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    for address in station.ws_addresses() {
+        writeln!(stdout, "ws     ws://{address}")?;
+    }
+    for address in station.wss_addresses() {
+        writeln!(stdout, "wss    wss://{address}")?;
+    }
+    for address in station.admin_addresses() {
+        writeln!(stdout, "admin  http://{address}")?;
+    }
+    stdout.flush()
+}

@@ -1,0 +1,83 @@
+//! A network of our own, in a user and network namespace: no root needed.
+//!
+//! `unshare(CLONE_NEWUSER)` fails in a threaded process, and libtest is
+//! threaded. So a lab test starts its own executable again under `unshare`,
+//! which is single-threaded, to run the one test inside of the namespaces.
+
+use std::env;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+use crate::Directory;
+
+mod link;
+mod namespace;
+
+pub use link::{Link, Shaper};
+pub use namespace::Namespace;
+
+/// Set in the process that runs inside of the namespaces: the file in which it
+/// leaves a proof that the test was found and passed.
+const PROOF: &str = "TRIGPOINT_LAB_PROOF";
+
+/// Two labs at once would disturb each other's timing.
+static ONE_LAB: Mutex<()> = Mutex::new(());
+
+/// Runs `body` inside of new namespaces; `test` is the test function's full name,
+/// as `cargo test -- --list` prints it.
+#[track_caller]
+pub fn inside(test: &str, body: impl FnOnce()) {
+    if let Some(proof) = env::var_os(PROOF) {
+        prepare();
+        body();
+        std::fs::write(&proof, test).unwrap_or_else(|error| panic!("{}: {error}", proof.display()));
+        return;
+    }
+    let _turn = ONE_LAB.lock().unwrap_or_else(PoisonError::into_inner);
+    let this = env::current_exe().unwrap_or_else(|error| panic!("who am I? {error}"));
+    let directory = Directory::new();
+    let proof = directory.join("proof");
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--net", "--mount"])
+        .arg(this)
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(PROOF, &proof)
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run `unshare` (package util-linux): {error}"));
+    show(&output.stdout);
+    show(&output.stderr);
+    assert!(output.status.success(), "`{test}` failed in the lab: {}", output.status);
+    // libtest calls it a success when no test has that name.
+    assert!(proof.exists(), "there is no test `{test}` in this executable");
+}
+
+/// Indented, so that whoever counts results does not count the inner run's too.
+#[expect(clippy::print_stdout, reason = "a test's output, which libtest shows or keeps")]
+fn show(output: &[u8]) {
+    for line in String::from_utf8_lossy(output).lines() {
+        println!("    {line}");
+    }
+}
+
+/// A private `/run` for named namespaces, and the loopback interface.
+fn prepare() {
+    execute("mount", "-t tmpfs tmpfs /run");
+    execute("mkdir", "/run/netns");
+    execute("ip", "link set lo up");
+}
+
+/// Runs a command of the lab's own set-up, given as one string without quoting.
+#[track_caller]
+fn execute(program: &str, arguments: &str) {
+    run(Command::new(program).args(arguments.split_whitespace()));
+}
+
+#[track_caller]
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?} failed: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+}

@@ -1,0 +1,16 @@
+//! What the black-box and lab suites share: real processes, directories that
+//! survive a failure, waiting without sleeping, and a network lab in namespaces.
+//!
+//! Depends on nothing above the contracts, and no program depends on it.
+#![allow(clippy::missing_panics_doc, reason = "a test kit fails a test by panicking")]
+
+mod directory;
+mod eventually;
+mod executable;
+pub mod lab;
+mod process;
+
+pub use directory::Directory;
+pub use eventually::eventually;
+pub use executable::beside;
+pub use process::{Finished, Process, Stream, run};

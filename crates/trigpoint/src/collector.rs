@@ -1,0 +1,152 @@
+//! `trigpoint collector`: takes what stations deliver and commits it.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use prometheus::Registry;
+use tokio::net::TcpListener;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Identity, ServerTlsConfig};
+use tracing::{error, info};
+use trigpoint_collector::{Authenticator, Collector, Settings, Tokens};
+use trigpoint_process::admin::{self, Admin};
+use trigpoint_process::{Failure, Phase, Shutdown, duration, limits, tls};
+
+use crate::data_directory::DataDirectory;
+use crate::query;
+
+/// How long connections may outlive the last acknowledgement.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Take rows from stations over TLS and commit them to the tables
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    data: DataDirectory,
+    /// Where stations connect
+    #[arg(
+        long,
+        env = "TRIGPOINT_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:9400"
+    )]
+    listen: SocketAddr,
+    /// Where metrics and health are shown
+    #[arg(
+        long,
+        env = "TRIGPOINT_ADMIN_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:9401"
+    )]
+    admin_listen: SocketAddr,
+    /// Certificate chain in PEM format, instead of one made in the data directory
+    #[arg(long, env = "TRIGPOINT_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate in PEM format
+    #[arg(long, env = "TRIGPOINT_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// File with a line `ACCOUNT TOKEN` for each token that stations may show
+    #[arg(long, env = "TRIGPOINT_TOKEN_FILE", value_name = "FILE")]
+    token_file: PathBuf,
+    /// A finished test is in the tables after this time
+    #[arg(
+        long,
+        env = "TRIGPOINT_COMMIT_AFTER",
+        value_name = "DURATION",
+        default_value = "2s",
+        value_parser = duration::parse
+    )]
+    commit_after: Duration,
+    /// Any other row is in the tables after this time
+    #[arg(
+        long,
+        env = "TRIGPOINT_COMMIT_AT_LATEST",
+        value_name = "DURATION",
+        default_value = "30s",
+        value_parser = duration::parse
+    )]
+    commit_at_latest: Duration,
+    /// Only say whether the configuration is good
+    #[arg(long, env = "TRIGPOINT_CHECK_CONFIG")]
+    check_config: bool,
+}
+
+pub(crate) async fn run(options: Options) -> Result<(), Failure> {
+    limits::raise_open_files();
+    let tokens = Tokens::load(&options.token_file).map_err(Failure::usage)?;
+    options.data.make()?;
+    let certificate = match (&options.tls_cert, &options.tls_key) {
+        (Some(chain), Some(key)) => tls::load(chain, key),
+        _ => tls::self_signed(&options.data.tls()),
+    }
+    .map_err(Failure::usage)?;
+    // tonic would report a wrong file only when the first station comes.
+    certificate.server_config(&["h2"]).map_err(Failure::usage)?;
+    let identity = Identity::from_pem(&certificate.chain_pem, &certificate.key_pem);
+    let lake = query::open(&options.data)?;
+    if options.check_config {
+        writeln!(io::stdout(), "the configuration is good")?;
+        return Ok(());
+    }
+    info!(?options, "starting");
+    let shutdown = Shutdown::install()?;
+    let ingest = bind(options.listen).await?;
+    let admin = bind(options.admin_listen).await?;
+    announce(&ingest, &admin)?;
+
+    let registry = Registry::new();
+    let settings = Settings {
+        commit_after: options.commit_after,
+        commit_at_latest: options.commit_at_latest,
+        ..Settings::default()
+    };
+    let collector = Collector::start(lake, settings, &registry)?;
+    let admin = admin::serve(admin, Admin { registry, shutdown: shutdown.clone() });
+    tokio::spawn(async move {
+        if let Err(error) = admin.await {
+            error!(%error, "the admin endpoint ended");
+        }
+    });
+    let serving = trigpoint_collector::transport()
+        .tls_config(ServerTlsConfig::new().identity(identity))?
+        .add_service(collector.service(Authenticator::Tokens(tokens)))
+        .serve_with_incoming_shutdown(TcpIncoming::from(ingest), shutdown.reached(Phase::Flushing));
+    serve(serving, &collector, &shutdown).await
+}
+
+/// Until a signal has come and everything taken is committed.
+async fn serve(
+    serving: impl Future<Output = Result<(), tonic::transport::Error>>,
+    collector: &Collector,
+    shutdown: &Shutdown,
+) -> Result<(), Failure> {
+    let stopped = async {
+        shutdown.reached(Phase::LameDuck).await;
+        shutdown.advance(Phase::Draining);
+        collector.stop().await;
+        shutdown.advance(Phase::Flushing);
+        tokio::time::sleep(CLOSE_WITHIN).await;
+    };
+    let served = tokio::select! {
+        served = serving => served,
+        () = stopped => Ok(()),
+        () = shutdown.reached(Phase::Done) => Ok(()),
+    };
+    shutdown.advance(Phase::Done);
+    served.map_err(Failure::from)
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+/// On stdout, for whoever let the kernel choose the ports.
+fn announce(ingest: &TcpListener, admin: &TcpListener) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "ingest  https://{}", ingest.local_addr()?)?;
+    writeln!(stdout, "admin   http://{}", admin.local_addr()?)?;
+    stdout.flush()
+}

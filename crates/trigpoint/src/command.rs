@@ -1,0 +1,52 @@
+//! The subcommands, and what is common to all of them.
+
+use clap::{Parser, Subcommand};
+use trigpoint_process::{Failure, telemetry};
+
+use crate::{collector, completions, query, speedtest, standalone, tables, version};
+
+/// A measurement station for the internet: run it, test against it, query what it saw
+#[derive(Debug, Parser)]
+#[command(name = "trigpoint", version, max_term_width = 100)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    telemetry: telemetry::Settings,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Standalone(standalone::Options),
+    Speedtest(speedtest::Options),
+    Query(query::Options),
+    Tables(tables::Options),
+    Collector(collector::Options),
+    Version(version::Options),
+    Completions(completions::Options),
+}
+
+impl CommandLine {
+    /// Runs the subcommand on a runtime of its own.
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        self.telemetry.init(match self.command {
+            Command::Collector(_) => telemetry::SERVICE,
+            _ => telemetry::PERSON,
+        });
+        let runtime = tokio::runtime::Runtime::new()?;
+        let result = runtime.block_on(async {
+            match self.command {
+                Command::Standalone(options) => standalone::run(options).await,
+                Command::Speedtest(options) => speedtest::run(options).await,
+                Command::Query(options) => query::run(options).await,
+                Command::Tables(options) => tables::run(&options),
+                Command::Collector(options) => collector::run(options).await,
+                Command::Version(options) => version::run(&options),
+                Command::Completions(options) => completions::run(&options),
+            }
+        });
+        // Blocking calls that nobody waits for any more must not hold up the exit.
+        runtime.shutdown_background();
+        result
+    }
+}

@@ -1,0 +1,105 @@
+//! `trigpoint standalone`: a whole system in one process, from the speed test
+//! to SQL, for one machine and for trying it out.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use prometheus::Registry;
+use trigpoint_collector::{Authenticator, Collector};
+use trigpoint_process::host::{self, Host};
+use trigpoint_process::{Failure, Shutdown, VERSION, limits};
+use trigpoint_record::FlowIdPrefix;
+use trigpoint_server::LameDuck;
+use trigpoint_server::station::{Defaults, Error, Flags, Settings, Station};
+use trigpoint_uplink::{Endpoint, Pipe};
+
+use crate::data_directory::DataDirectory;
+use crate::query;
+
+mod announcement;
+mod trial;
+
+/// The collector is in this process, so only its last commits take time.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(30);
+/// With one station, small commits of everything cost little.
+const COMMIT_AT_LATEST: Duration = Duration::from_secs(2);
+
+/// Run a station, its tables and SQL in one process on this machine
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    data: DataDirectory,
+    /// Run one test over loopback, and print its result and its rows
+    #[arg(long = "try", env = "TRIGPOINT_TRY")]
+    trial: bool,
+    /// End after the trial
+    #[arg(long, env = "TRIGPOINT_EXIT", requires = "trial")]
+    exit: bool,
+    /// Only say whether the configuration is good
+    #[arg(long, env = "TRIGPOINT_CHECK_CONFIG")]
+    check_config: bool,
+    #[command(flatten)]
+    serving: Flags,
+}
+
+pub(crate) async fn run(options: Options) -> Result<(), Failure> {
+    limits::raise_open_files();
+    options.data.make()?;
+    let (pipe, incoming) = trigpoint_uplink::pipe();
+    let settings = options.settings(pipe)?;
+    let lake = query::open(&options.data)?;
+    if options.check_config {
+        Station::check(&settings).map_err(Error::into_failure)?;
+        writeln!(io::stdout(), "the configuration is good")?;
+        return Ok(());
+    }
+    let shutdown = Shutdown::install()?;
+    let station = Station::assemble(settings).map_err(Error::into_failure)?;
+    let settings = trigpoint_collector::Settings {
+        commit_at_latest: COMMIT_AT_LATEST,
+        ..trigpoint_collector::Settings::default()
+    };
+    let collector = Collector::start(lake.clone(), settings, &Registry::new())?;
+    let ingest = trigpoint_collector::transport()
+        .add_service(collector.service(Authenticator::Local))
+        .serve_with_incoming(incoming);
+    tokio::spawn(ingest);
+
+    announcement::print(&station, &options.data)?;
+    let address = station.ws_addresses().first().map(announcement::reachable);
+    let running = tokio::spawn(station.run(shutdown.clone()));
+    let tried = match address {
+        Some(address) if options.trial => trial::run(address, &lake, &shutdown).await,
+        _ => Ok(()),
+    };
+    if options.exit {
+        shutdown.begin();
+    }
+    let ended = running.await?;
+    collector.stop().await;
+    ended.map_err(Error::into_failure)?;
+    tried
+}
+
+impl Options {
+    fn settings(&self, pipe: Pipe) -> Result<Settings, Failure> {
+        let host = Host::read();
+        let defaults = Defaults { listen: host::loopback_addresses(), lame_duck: LameDuck::NONE };
+        Ok(Settings {
+            server: self.serving.settings(defaults, &self.data.tls())?,
+            admin_port: None,
+            prefix: FlowIdPrefix::new(&host.name, host.boot_time_s),
+            identity: trigpoint_record::Station {
+                machine: host.name,
+                software_version: VERSION.to_owned(),
+                kernel_release: host.kernel_release,
+                virtualisation: host.virtualisation.unwrap_or_default(),
+                ..trigpoint_record::Station::default()
+            },
+            spool_directory: self.data.spool(),
+            spool: trigpoint_spool::Settings::default(),
+            collector: Some(Endpoint::Pipe(pipe)),
+            flush_deadline: FLUSH_DEADLINE,
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! Speed and memory, always beside a peer in the same run.
+//!
+//! A figure is a ratio of paired runs: this machine's other load touches both
+//! sides of a pair alike.  Nothing here is a test; nothing here passes or fails
+//! a build.
+
+mod hostile;
+mod memory;
+mod ndt7;
+mod process;
+mod statistics;
+
+use anyhow::Result;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// CPU per gigabit of ndt7 beside plain loops and beside rustls alone
+    Ndt7(ndt7::Options),
+    /// Memory of the server and its sockets for each additional slow download
+    Memory(memory::Options),
+    /// What a running download loses to crowds of idle or closing connections
+    Hostile(hostile::Options),
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    match &options.what {
+        What::Ndt7(options) => ndt7::run(options),
+        What::Memory(options) => memory::run(options),
+        What::Hostile(options) => hostile::run(options),
+    }
+}

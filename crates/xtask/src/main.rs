@@ -1,0 +1,44 @@
+//! The project's chores as one program: `cargo xtask --help`.
+//!
+//! Depends on no workspace crate: it runs them as processes, as a user would.
+#![allow(clippy::print_stdout, reason = "a command line program talks on stdout")]
+
+mod bench;
+mod check_layers;
+mod ci;
+mod codegen;
+mod command;
+mod outcome;
+mod prove;
+mod same_graph;
+mod tools;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Chores of the Trigpoint repository")]
+enum Task {
+    /// Everything that a change has to pass, in order
+    Ci(ci::Options),
+    /// Fail if a crate depends on a higher layer, on a banned crate, or on an unknown licence
+    CheckLayers,
+    /// Fail if `cargo run` and `cargo test` would build a third-party crate twice
+    SameGraph,
+    /// Regenerate committed code; with --check, fail if it was out of date
+    Codegen(codegen::Options),
+    /// Full counts of a proof, with its figures
+    Prove(prove::Options),
+    /// Speed and memory beside a peer in the same run
+    Bench(bench::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Task::parse() {
+        Task::Ci(options) => ci::run_all(&options),
+        Task::CheckLayers => check_layers::run(),
+        Task::SameGraph => same_graph::run(),
+        Task::Codegen(options) => codegen::run(&options),
+        Task::Prove(options) => prove::run_options(&options),
+        Task::Bench(options) => bench::run(&options),
+    }
+}

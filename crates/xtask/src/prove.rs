@@ -1,0 +1,102 @@
+//! Proofs: suites that need more than Rust and a C compiler, or that count.
+//!
+//! Each is a test suite in `tests/`, left out of a plain `cargo test`.
+//! `TRIGPOINT_PROVE=full` in its environment asks for the full counts of an
+//! issue's "Must show"; without it a suite runs the short form for CI.
+
+use anyhow::{Result, bail};
+
+use crate::command::{cargo, root, run, run_and_read};
+use crate::outcome::Outcome;
+use crate::tools;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// What to prove: all of them with `all`
+    #[arg(value_parser = ["truth", "fresh", "slow-links", "hostile", "clients", "fuzz", "all"])]
+    topic: String,
+    /// The short form that CI runs
+    #[arg(long)]
+    short: bool,
+}
+
+/// Topic, and the suite of `tests/` that shows it.
+const SUITES: &[(&str, &str)] = &[
+    ("truth", "truth"),
+    ("fresh", "freshness"),
+    ("slow-links", "slow_links"),
+    ("hostile", "hostile"),
+    ("clients", "real_clients"),
+];
+
+const FUZZ_TARGETS: &[&str] =
+    &["websocket_frames", "ndt7_messages", "tcp_info", "netlink_replies", "batches"];
+
+pub(crate) fn run_options(options: &Options) -> Result<()> {
+    let mut total = Outcome::default();
+    for topic in SUITES.iter().map(|(topic, _)| *topic).chain(["fuzz"]) {
+        if options.topic == topic || options.topic == "all" {
+            total.add(prove(topic, !options.short)?);
+        }
+    }
+    println!("{} passed, {} failed", total.passed, total.failed);
+    if total.failed > 0 {
+        bail!("`{}` is not proven", options.topic);
+    }
+    Ok(())
+}
+
+/// The short form, for CI.
+pub(crate) fn short(topic: &str) -> Result<Outcome> {
+    prove(topic, false)
+}
+
+fn prove(topic: &str, full: bool) -> Result<Outcome> {
+    if topic == "fuzz" {
+        return fuzz(full);
+    }
+    let Some((_, suite)) = SUITES.iter().find(|(known, _)| *known == topic) else {
+        bail!("no suite shows `{topic}`");
+    };
+    tools::build_executables()?;
+    let mut test = cargo(&["test", "--workspace", "--locked", "--quiet", "--test", suite]);
+    test.args(["--", "--test-threads=1", "--nocapture"]);
+    if full {
+        test.env("TRIGPOINT_PROVE", "full");
+    }
+    match topic {
+        "slow-links" => tools::debian(&[("tc", "iproute2"), ("ethtool", "ethtool")])?,
+        "clients" => {
+            tools::debian(&[("chromium", "chromium")])?;
+            test.env("NDT7_CLIENT", tools::ndt7_client()?);
+            test.env("NODE_PATH", tools::browser_modules()?);
+        }
+        _ => {}
+    }
+    let (succeeded, text) = run_and_read(&mut test)?;
+    let mut outcome = Outcome::of_libtest(&text);
+    if !succeeded && outcome.failed == 0 {
+        outcome.failed = 1;
+    }
+    Ok(outcome)
+}
+
+fn fuzz(full: bool) -> Result<Outcome> {
+    let driver = tools::cargo_fuzz()?;
+    let seconds = if full { 300 } else { 10 };
+    let mut outcome = Outcome::default();
+    for target in FUZZ_TARGETS {
+        let mut command = std::process::Command::new(&driver);
+        // Stable Rust has no sanitizers; the decoders are safe code, so what
+        // is looked for is panics, hangs and memory.
+        command.current_dir(root()).args(["fuzz", "run", "-s", "none", target, "--"]);
+        command.args([&format!("-max_total_time={seconds}"), "-rss_limit_mb=1024", "-timeout=5"]);
+        command.env("CARGO_TARGET_DIR", tools::cache()?.join("fuzz-target"));
+        let result = run(&mut command);
+        if let Err(error) = &result {
+            println!("{target}: {error:#}");
+        }
+        outcome.add(Outcome::of_stage(result.is_ok()));
+    }
+    Ok(outcome)
+}

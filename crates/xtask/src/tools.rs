@@ -1,0 +1,85 @@
+//! What suites need beyond Rust and a C compiler, installed once into a cache
+//! outside of the clone.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::command::{cargo, program, run};
+
+/// Versions of the real peers (shared facts: they are what the field runs).
+const NDT7_CLIENT: &str = "0.3.1";
+const NDT7_JS: &str = "@m-lab/ndt7@0.1.4";
+const PLAYWRIGHT: &str = "playwright-core@1.64.1";
+const CARGO_FUZZ: &str = "0.13.1";
+
+/// `$TRIGPOINT_CACHE`, or `~/.cache/trigpoint`.
+pub(crate) fn cache() -> Result<PathBuf> {
+    let folder = std::env::var_os("TRIGPOINT_CACHE")
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cache/trigpoint")))
+        .context("find the tool cache: set TRIGPOINT_CACHE or HOME")?;
+    fs::create_dir_all(&folder).with_context(|| format!("create `{}`", folder.display()))?;
+    Ok(folder)
+}
+
+/// Both executables, in the profile of daily work.
+pub(crate) fn build_executables() -> Result<()> {
+    run(&mut cargo(&["build", "--workspace", "--bins", "--locked", "--quiet"]))
+}
+
+/// M-Lab's Rust client; the path of its executable.
+pub(crate) fn ndt7_client() -> Result<PathBuf> {
+    cargo_tool("ndt7-client", NDT7_CLIENT)
+}
+
+/// The fuzzer's driver; the path of its executable.
+pub(crate) fn cargo_fuzz() -> Result<PathBuf> {
+    cargo_tool("cargo-fuzz", CARGO_FUZZ)
+}
+
+/// M-Lab's browser client and the driver of a browser; their `node_modules`.
+pub(crate) fn browser_modules() -> Result<PathBuf> {
+    let folder = cache()?.join("node");
+    let modules = folder.join("node_modules");
+    if !modules.join("@m-lab/ndt7").exists() || !modules.join("playwright-core").exists() {
+        fs::create_dir_all(&folder).with_context(|| format!("create `{}`", folder.display()))?;
+        let mut npm = program("npm", &["install", "--no-audit", "--no-fund", NDT7_JS, PLAYWRIGHT]);
+        run(npm.arg("--prefix").arg(&folder))?;
+    }
+    Ok(modules)
+}
+
+/// Debian packages, unless every one of their executables is there.
+pub(crate) fn debian(packages: &[(&str, &str)]) -> Result<()> {
+    let missing: Vec<&str> = packages
+        .iter()
+        .filter(|(executable, _)| !on_path(executable))
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    run(&mut program("apt-get", &["update", "-qq"]))?;
+    let mut install = program("apt-get", &["install", "-y", "-qq", "--no-install-recommends"]);
+    run(install.args(missing).env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+fn on_path(executable: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| folder.join(executable).exists())
+    })
+}
+
+fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
+    let tools = cache()?.join("tools");
+    let executable = tools.join("bin").join(name);
+    if !executable.exists() {
+        let mut install = cargo(&["install", name, "--version", version, "--locked", "--quiet"]);
+        // Its own target folder: our features are not its features.
+        run(install.arg("--root").arg(&tools).env("CARGO_TARGET_DIR", tools.join("build")))?;
+        fs::remove_dir_all(tools.join("build")).ok();
+    }
+    Ok(executable)
+}

@@ -1,0 +1,214 @@
+//! The command line as a newcomer uses it: `trigpoint standalone --try`, then
+//! `query` and `tables` on what it left, and everything that can be given wrong.
+
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use trigpoint_testkit::{Directory, Finished, Process, Stream, run};
+
+/// Far above what a loaded two-core machine needs.
+const DEADLINE: Duration = Duration::from_mins(2);
+
+fn trigpoint(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trigpoint"));
+    command.args(arguments);
+    command
+}
+
+fn standalone(directory: &Directory, arguments: &[&str]) -> Command {
+    let mut command = trigpoint(&["standalone", "--ws-port", "0", "--wss-port", "0"]);
+    command.args(["--test-duration", "1s"]).arg("--data-dir").arg(directory.join("data"));
+    command.args(arguments);
+    command
+}
+
+fn query(directory: &Directory, format: &str, sql: &str) -> Finished {
+    let mut command = trigpoint(&["query", "--format", format, sql]);
+    run(command.arg("--data-dir").arg(directory.join("data")), DEADLINE)
+}
+
+/// The one value of a one-row, one-column answer.
+fn value(directory: &Directory, sql: &str) -> String {
+    let answer = query(directory, "csv", sql);
+    answer.expect_code(0);
+    answer.stdout.lines().nth(1).unwrap_or_default().to_owned()
+}
+
+#[track_caller]
+fn assert_one_line(text: &str, parts: &[&str]) {
+    assert_eq!(text.lines().count(), 1, "{text}");
+    for part in parts {
+        assert!(text.contains(part), "`{part}` is not in: {text}");
+    }
+}
+
+#[test]
+fn one_command_ends_in_a_result_and_its_row_and_the_tables_stay() {
+    let directory = Directory::new();
+    let tried = run(&mut standalone(&directory, &["--try", "--exit"]), DEADLINE);
+    tried.expect_code(0);
+    assert!(tried.stdout.contains("Download"), "{}", tried.stdout);
+    assert!(tried.stdout.contains("bit/s"), "{}", tried.stdout);
+    assert!(tried.stdout.contains("throughput"), "{}", tried.stdout);
+
+    let tests = value(&directory, "SELECT count(*) FROM speed_tests");
+    assert_eq!(tests, "2", "a download and an upload");
+    let without_snapshots = "SELECT count(*) FROM speed_tests WHERE flow_id NOT IN \
+                             (SELECT flow_id FROM snapshots)";
+    assert_eq!(value(&directory, without_snapshots), "0");
+    let flows = "SELECT count(*) FROM flows WHERE flow_id IN (SELECT flow_id FROM speed_tests)";
+    assert_eq!(value(&directory, flows), "2", "the drain waits for the flows' rows");
+    let printed = value(&directory, "SELECT flow_id FROM speed_tests LIMIT 1");
+    assert!(tried.stdout.contains(&printed), "{printed} is not in {}", tried.stdout);
+}
+
+#[test]
+fn a_query_sees_a_test_while_the_station_runs_and_a_signal_drains_it() {
+    let directory = Directory::new();
+    assert_eq!(value(&directory, "SELECT count(*) FROM speed_tests"), "0", "before any table");
+
+    let station = Process::start(&mut standalone(&directory, &[]));
+    let url = station.line(Stream::Stdout, DEADLINE, |line| {
+        let (_, rest) = line.split_once("speedtest ")?;
+        Some(rest.split_whitespace().next()?.to_owned())
+    });
+    assert!(url.starts_with("ws://"), "{url}");
+
+    let tested = run(&mut trigpoint(&["speedtest", &url, "--format", "json"]), DEADLINE);
+    tested.expect_code(0);
+    let summary: serde_json::Value = serde_json::from_str(&tested.stdout).unwrap();
+    assert!(summary["download"]["bits_per_second"].as_f64().unwrap() > 1e6, "{summary}");
+    assert!(summary["upload"]["bits_per_second"].as_f64().unwrap() > 1e6, "{summary}");
+    let flow = summary["download"]["uuid"].as_str().unwrap();
+
+    let sql = format!("SELECT direction FROM speed_tests WHERE flow_id = '{flow}'");
+    trigpoint_testkit::eventually(DEADLINE, "the test's row", || {
+        (value(&directory, &sql) == "download").then_some(())
+    });
+    station.stop(DEADLINE).expect_code(0);
+}
+
+#[test]
+fn every_format_is_what_it_says() {
+    let directory = Directory::new();
+    let sql = "SELECT 1 AS one, 'a' AS letter, NULL AS nothing";
+    let out = |format: &str| query(&directory, format, sql).expect_code(0).stdout.clone();
+    assert_eq!(out("csv"), "one,letter,nothing\n1,a,\n");
+    let json: serde_json::Value = serde_json::from_str(&out("json")).unwrap();
+    assert_eq!(json, serde_json::json!([{ "one": 1, "letter": "a", "nothing": null }]));
+    let line: serde_json::Value = serde_json::from_str(out("jsonl").trim()).unwrap();
+    assert_eq!(line, json[0]);
+    assert!(out("table").contains("letter"));
+    let parquet = Command::new(env!("CARGO_BIN_EXE_trigpoint"))
+        .args(["query", "--format", "parquet", "SELECT 1 AS one", "--data-dir"])
+        .arg(directory.join("data"))
+        .output()
+        .unwrap();
+    assert!(parquet.stdout.starts_with(b"PAR1") && parquet.stdout.ends_with(b"PAR1"));
+}
+
+#[test]
+fn a_wrong_name_is_answered_with_the_nearest_and_exit_1() {
+    let directory = Directory::new();
+    let table = query(&directory, "csv", "SELECT 1 FROM speed_test");
+    table.expect_code(1);
+    assert_one_line(&table.stderr, &["`speed_test`", "`speed_tests`"]);
+    let column = query(&directory, "csv", "SELECT min_rtt FROM snapshots");
+    column.expect_code(1);
+    assert_one_line(&column.stderr, &["`min_rtt`", "`min_rtt_us`"]);
+}
+
+#[test]
+fn tables_name_every_column_with_its_unit() {
+    let text = run(&mut trigpoint(&["tables", "snapshots"]), DEADLINE);
+    text.expect_code(0);
+    let line = text.stdout.lines().find(|line| line.trim_start().starts_with("min_rtt_us "));
+    assert!(line.unwrap().contains("int"), "{line:?}");
+
+    let json = run(&mut trigpoint(&["tables", "--format", "json"]), DEADLINE);
+    let tables: serde_json::Value = serde_json::from_str(&json.expect_code(0).stdout).unwrap();
+    let names: Vec<_> = tables.as_array().unwrap().iter().map(|table| &table["name"]).collect();
+    for name in ["speed_tests", "flows", "snapshots", "stations"] {
+        assert!(names.iter().any(|known| *known == name), "{name} is not in {names:?}");
+    }
+}
+
+#[test]
+fn bad_usage_is_one_line_and_64() {
+    let cases: [(&[&str], &str); 6] = [
+        (&["standalone", "--ws-prt", "1"], "--ws-port"),
+        (&["standalone", "--ws-port", "70000"], "70000"),
+        (&["standalone", "--listen", "nowhere"], "nowhere"),
+        (&["standalone", "--congestion-control", "no-such"], "no-such"),
+        (&["query", "--format", "xml", "SELECT 1"], "parquet"),
+        (&["speedtest", "ftp://a.example"], "ftp"),
+    ];
+    for (arguments, part) in cases {
+        let directory = Directory::new();
+        let mut command = trigpoint(arguments);
+        let finished = run(command.env("TRIGPOINT_DATA_DIR", directory.join("data")), DEADLINE);
+        finished.expect_code(64);
+        assert_one_line(&finished.stderr, &[part]);
+        assert_eq!(finished.stdout, "");
+    }
+}
+
+#[test]
+fn a_data_directory_that_is_a_file_is_one_line_and_64() {
+    let directory = Directory::new();
+    std::fs::write(directory.join("data"), "").unwrap();
+    for finished in [
+        run(&mut standalone(&directory, &[]), DEADLINE),
+        query(&directory, "csv", "SELECT 1"),
+    ] {
+        finished.expect_code(64);
+        assert_one_line(&finished.stderr, &["data"]);
+    }
+}
+
+#[test]
+fn a_port_in_use_is_one_line_and_1() {
+    let directory = Directory::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut command = trigpoint(&["standalone", "--ws-port", &port, "--wss-port", "0"]);
+    let finished = run(command.arg("--data-dir").arg(directory.join("data")), DEADLINE);
+    finished.expect_code(1);
+    assert_one_line(&finished.stderr, &[&port, "in use"]);
+    assert_eq!(finished.stdout, "", "nothing is announced that does not run");
+}
+
+#[test]
+fn check_config_binds_nothing_and_says_whether_it_would_start() {
+    let directory = Directory::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let good = run(&mut standalone(&directory, &["--ws-port", &port, "--check-config"]), DEADLINE);
+    good.expect_code(0);
+    let bad = ["--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.pem", "--check-config"];
+    let bad = run(&mut standalone(&directory, &bad), DEADLINE);
+    bad.expect_code(64);
+    assert_one_line(&bad.stderr, &["/nowhere.pem"]);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let directory = Directory::new();
+    let mut child = trigpoint(&["query", "--format", "csv"])
+        .arg("SELECT a.value AS x, b.value AS y FROM generate_series(1, 2000) a, generate_series(1, 2000) b")
+        .arg("--data-dir")
+        .arg(directory.join("data"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let mut first = [0; 4];
+    stdout.read_exact(&mut first).unwrap();
+    drop(stdout);
+    let finished = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&finished.stderr);
+    assert_eq!(finished.status.code(), Some(0), "{stderr}");
+}

@@ -1,0 +1,118 @@
+//! A station without a database and a collector without a station, over TLS
+//! with a token: what a test leaves in the station's spool becomes rows.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use trigpoint_testkit::{Directory, Process, Stream, beside, eventually, run};
+
+const DEADLINE: Duration = Duration::from_mins(2);
+
+fn trigpoint() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_trigpoint"))
+}
+
+fn start_collector(directory: &Directory, listen: &str) -> Process {
+    let mut command = trigpoint();
+    command.args(["collector", "--listen", listen, "--admin-listen", "127.0.0.1:0"]);
+    command.arg("--data-dir").arg(directory.join("collector"));
+    Process::start(command.arg("--token-file").arg(directory.join("tokens")))
+}
+
+/// The address after `scheme` in the first line of stdout that has it.
+fn address(process: &Process, scheme: &str) -> String {
+    process.line(Stream::Stdout, DEADLINE, |line| {
+        let (_, rest) = line.split_once(scheme)?;
+        Some(rest.split(['/', ' ']).next()?.to_owned())
+    })
+}
+
+fn start_station(directory: &Directory, collector: &str, token: &Path) -> Process {
+    let mut command = Command::new(beside(env!("CARGO_BIN_EXE_trigpoint"), "trigpoint-station"));
+    command.args(["server", "--listen", "127.0.0.1", "--ws-port", "0", "--wss-port", "0"]);
+    command.args(["--admin-port", "0", "--test-duration", "1s", "--lame-duck", "0s"]);
+    command.args(["--site", "lab01", "--machine", "node-1", "--collector", collector]);
+    command.arg("--collector-ca").arg(directory.join("collector/tls/certificate.pem"));
+    command.arg("--token-file").arg(token).arg("--data-dir").arg(directory.join("station"));
+    Process::start(command.arg("--termination-log").arg(directory.join("termination")))
+}
+
+fn speedtest(station: &Process) {
+    let url = format!("ws://{}", address(station, "ws://"));
+    run(trigpoint().args(["speedtest", &url]), DEADLINE).expect_code(0);
+}
+
+fn value(directory: &Directory, sql: &str) -> String {
+    let mut command = trigpoint();
+    command.args(["query", "--format", "csv", sql, "--data-dir"]);
+    let answer = run(command.arg(directory.join("collector")), DEADLINE);
+    answer.expect_code(0);
+    answer.stdout.lines().nth(1).unwrap_or_default().to_owned()
+}
+
+fn outcome(directory: &Directory) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(directory.join("termination")).unwrap()).unwrap()
+}
+
+fn write_tokens(directory: &Directory) {
+    std::fs::write(directory.join("tokens"), "s3cret-of-lab01\n").unwrap();
+    std::fs::write(directory.join("token"), "s3cret-of-lab01\n").unwrap();
+    std::fs::write(directory.join("wrong-token"), "guess\n").unwrap();
+}
+
+#[test]
+fn a_test_on_a_station_becomes_rows_at_the_collector() {
+    let directory = Directory::new();
+    write_tokens(&directory);
+    let collector = start_collector(&directory, "127.0.0.1:0");
+    let uri = format!("https://{}", address(&collector, "https://"));
+    let station = start_station(&directory, &uri, &directory.join("token"));
+    speedtest(&station);
+    let sql = "SELECT count(*) FROM speed_tests WHERE site = 'lab01' AND machine = 'node-1'";
+    eventually(DEADLINE, "both tests in SQL", || (value(&directory, sql) == "2").then_some(()));
+
+    station.stop(DEADLINE).expect_code(0);
+    let outcome = outcome(&directory);
+    assert_eq!(outcome["drained"], true, "{outcome}");
+    assert_eq!(outcome["flushed"], true, "{outcome}");
+    collector.stop(DEADLINE).expect_code(0);
+    let snapshots = "SELECT count(*) > 20 FROM snapshots WHERE site = 'lab01'";
+    assert_eq!(value(&directory, snapshots), "true");
+}
+
+#[test]
+fn a_station_works_without_its_collector_and_delivers_later() {
+    let directory = Directory::new();
+    write_tokens(&directory);
+    let collector = start_collector(&directory, "127.0.0.1:0");
+    let listen = address(&collector, "https://");
+    collector.stop(DEADLINE).expect_code(0);
+
+    let station = start_station(&directory, &format!("https://{listen}"), &directory.join("token"));
+    speedtest(&station);
+    assert_eq!(value(&directory, "SELECT count(*) FROM speed_tests"), "0");
+
+    let collector = start_collector(&directory, &listen);
+    let sql = "SELECT count(*) FROM speed_tests";
+    eventually(DEADLINE, "both tests in SQL", || (value(&directory, sql) == "2").then_some(()));
+    station.stop(DEADLINE).expect_code(0);
+    collector.stop(DEADLINE).expect_code(0);
+}
+
+#[test]
+fn a_wrong_token_delivers_nothing_and_the_station_says_so_when_it_ends() {
+    let directory = Directory::new();
+    write_tokens(&directory);
+    let collector = start_collector(&directory, "127.0.0.1:0");
+    let uri = format!("https://{}", address(&collector, "https://"));
+    let station = start_station(&directory, &uri, &directory.join("wrong-token"));
+    speedtest(&station);
+    // Short: nothing will ever be acknowledged.
+    station.stop(DEADLINE).expect_code(0);
+    let outcome = outcome(&directory);
+    assert_eq!(outcome["flushed"], false, "{outcome}");
+    assert!(outcome["unacknowledged_batches"].as_u64().unwrap() > 0, "{outcome}");
+    assert_eq!(value(&directory, "SELECT count(*) FROM speed_tests"), "0");
+    collector.stop(DEADLINE).expect_code(0);
+}
