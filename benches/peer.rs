@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout, reason = "its output is its result")]
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -183,18 +183,19 @@ fn drain(connect: &Connect) -> Result<()> {
 
 fn fill(fill: &Fill) -> Result<()> {
     let stream = TcpStream::connect(fill.connect.address).context("connect")?;
+    let socket = stream.try_clone().context("share the socket")?;
     if fill.connect.tls {
         let mut tls = tls_over(stream)?;
         upgrade(&mut tls, &fill.connect)?;
-        fill_over(&mut tls, fill)
+        fill_over(&mut tls, &socket, fill)
     } else {
         let mut stream = stream;
         upgrade(&mut stream, &fill.connect)?;
-        fill_over(&mut stream, fill)
+        fill_over(&mut stream, &socket, fill)
     }
 }
 
-fn fill_over(stream: &mut (impl Read + Write), fill: &Fill) -> Result<()> {
+fn fill_over(stream: &mut (impl Read + Write), socket: &TcpStream, fill: &Fill) -> Result<()> {
     let mut message = frame_header(fill.message);
     message.resize(message.len() + fill.message, 0x5a);
     let (started, cpu) = (Instant::now(), cpu_time());
@@ -206,6 +207,8 @@ fn fill_over(stream: &mut (impl Read + Write), fill: &Fill) -> Result<()> {
     // Close 1000, masked with a zero key (RFC 6455 section 5.5.1).
     stream.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).context("send the Close frame")?;
     stream.flush().context("flush")?;
+    // The plain loop knows the end of the stream only.
+    socket.shutdown(Shutdown::Write).context("end sending")?;
     report(bytes, cpu_since(cpu), started.elapsed());
     let mut rest = [0_u8; 4096];
     while stream.read(&mut rest).is_ok_and(|read| read > 0) {}

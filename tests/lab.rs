@@ -1,4 +1,5 @@
 //! The lab is what it claims to be: otherwise suites that run in it prove nothing.
+#![allow(clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
@@ -18,16 +19,16 @@ fn both_families_reach_the_server() {
 }
 
 #[test]
-fn a_shaper_passes_its_rate_and_drops_what_its_queue_does_not_hold() {
-    inside("a_shaper_passes_its_rate_and_drops_what_its_queue_does_not_hold", || {
+fn a_shaper_passes_everything_and_no_faster_than_its_rate() {
+    inside("a_shaper_passes_everything_and_no_faster_than_its_rate", || {
         let shaper = Shaper { rate_bit_per_s: 20_000_000, queue_bytes: 100_000 };
         let link = Link::new(Some(shaper));
         let reached = exchange(&link, &Link::SERVER_V4.to_string(), 10_000_000);
         assert_eq!(reached.bytes, 10_000_000);
-        // 1448 payload bytes in each frame of 1514; the rest is TCP's slow start.
+        // 1448 payload bytes in each frame of 1514. No lower bound: a loaded machine is slower.
         let rate = 10_000_000.0 * 8.0 / reached.seconds;
-        let expected = 20e6 * 1448.0 / 1514.0;
-        assert!((0.9..1.01).contains(&(rate / expected)), "{rate} bit/s, expected {expected}");
+        let limit = 20e6 * 1448.0 / 1514.0;
+        assert!(rate < 1.01 * limit, "{rate} bit/s through a link of {limit}");
     });
 }
 

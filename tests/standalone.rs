@@ -1,5 +1,6 @@
 //! The command line as a newcomer uses it: `trigpoint standalone --try`, then
 //! `query` and `tables` on what it left, and everything that can be given wrong.
+#![allow(clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
 
 use std::io::Read as _;
 use std::net::TcpListener;
@@ -19,8 +20,8 @@ fn trigpoint(arguments: &[&str]) -> Command {
 
 fn standalone(directory: &Directory, arguments: &[&str]) -> Command {
     let mut command = trigpoint(&["standalone", "--ws-port", "0", "--wss-port", "0"]);
-    command.args(["--test-duration", "1s"]).arg("--data-dir").arg(directory.join("data"));
-    command.args(arguments);
+    command.env("TRIGPOINT_TEST_DURATION", "1s");
+    command.arg("--data-dir").arg(directory.join("data")).args(arguments);
     command
 }
 
@@ -34,6 +35,14 @@ fn value(directory: &Directory, sql: &str) -> String {
     let answer = query(directory, "csv", sql);
     answer.expect_code(0);
     answer.stdout.lines().nth(1).unwrap_or_default().to_owned()
+}
+
+/// Where the station says that `speedtest` finds it.
+fn announced_url(station: &Process) -> String {
+    station.line(Stream::Stdout, DEADLINE, |line| {
+        let (_, rest) = line.split_once("speedtest ")?;
+        Some(rest.split_whitespace().next()?.to_owned())
+    })
 }
 
 #[track_caller]
@@ -51,7 +60,7 @@ fn one_command_ends_in_a_result_and_its_row_and_the_tables_stay() {
     tried.expect_code(0);
     assert!(tried.stdout.contains("Download"), "{}", tried.stdout);
     assert!(tried.stdout.contains("bit/s"), "{}", tried.stdout);
-    assert!(tried.stdout.contains("throughput"), "{}", tried.stdout);
+    assert!(tried.stdout.contains("mbit_per_s"), "{}", tried.stdout);
 
     let tests = value(&directory, "SELECT count(*) FROM speed_tests");
     assert_eq!(tests, "2", "a download and an upload");
@@ -70,10 +79,7 @@ fn a_query_sees_a_test_while_the_station_runs_and_a_signal_drains_it() {
     assert_eq!(value(&directory, "SELECT count(*) FROM speed_tests"), "0", "before any table");
 
     let station = Process::start(&mut standalone(&directory, &[]));
-    let url = station.line(Stream::Stdout, DEADLINE, |line| {
-        let (_, rest) = line.split_once("speedtest ")?;
-        Some(rest.split_whitespace().next()?.to_owned())
-    });
+    let url = announced_url(&station);
     assert!(url.starts_with("ws://"), "{url}");
 
     let tested = run(&mut trigpoint(&["speedtest", &url, "--format", "json"]), DEADLINE);
@@ -88,6 +94,20 @@ fn a_query_sees_a_test_while_the_station_runs_and_a_signal_drains_it() {
         (value(&directory, &sql) == "download").then_some(())
     });
     station.stop(DEADLINE).expect_code(0);
+}
+
+#[test]
+fn a_signal_does_not_cut_off_a_running_test() {
+    let directory = Directory::new();
+    let station = Process::start(standalone(&directory, &[]).env("TRIGPOINT_TEST_DURATION", "3s"));
+    let url = announced_url(&station);
+    let test = Process::start(&mut trigpoint(&["speedtest", &url, "--only", "download"]));
+    test.line(Stream::Stderr, DEADLINE, |line| line.starts_with("download").then_some(()));
+    let stopped = station.stop(DEADLINE);
+    test.finished(DEADLINE).expect_code(0);
+    stopped.expect_code(0);
+    let sql = "SELECT elapsed_us > 2900000 FROM speed_tests";
+    assert_eq!(value(&directory, sql), "true", "the test had its whole time");
 }
 
 #[test]
@@ -159,10 +179,9 @@ fn bad_usage_is_one_line_and_64() {
 fn a_data_directory_that_is_a_file_is_one_line_and_64() {
     let directory = Directory::new();
     std::fs::write(directory.join("data"), "").unwrap();
-    for finished in [
-        run(&mut standalone(&directory, &[]), DEADLINE),
-        query(&directory, "csv", "SELECT 1"),
-    ] {
+    for finished in
+        [run(&mut standalone(&directory, &[]), DEADLINE), query(&directory, "csv", "SELECT 1")]
+    {
         finished.expect_code(64);
         assert_one_line(&finished.stderr, &["data"]);
     }
@@ -185,7 +204,8 @@ fn check_config_binds_nothing_and_says_whether_it_would_start() {
     let directory = Directory::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let good = run(&mut standalone(&directory, &["--ws-port", &port, "--check-config"]), DEADLINE);
+    let mut command = trigpoint(&["standalone", "--check-config", "--ws-port", &port]);
+    let good = run(command.arg("--data-dir").arg(directory.join("data")), DEADLINE);
     good.expect_code(0);
     let bad = ["--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.pem", "--check-config"];
     let bad = run(&mut standalone(&directory, &bad), DEADLINE);

@@ -1,5 +1,6 @@
 //! A station without a database and a collector without a station, over TLS
 //! with a token: what a test leaves in the station's spool becomes rows.
+#![allow(clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
 
 use std::path::Path;
 use std::process::Command;
@@ -16,6 +17,7 @@ fn trigpoint() -> Command {
 fn start_collector(directory: &Directory, listen: &str) -> Process {
     let mut command = trigpoint();
     command.args(["collector", "--listen", listen, "--admin-listen", "127.0.0.1:0"]);
+    command.args(["--commit-at-latest", "2s"]);
     command.arg("--data-dir").arg(directory.join("collector"));
     Process::start(command.arg("--token-file").arg(directory.join("tokens")))
 }
@@ -28,10 +30,19 @@ fn address(process: &Process, scheme: &str) -> String {
     })
 }
 
-fn start_station(directory: &Directory, collector: &str, token: &Path) -> Process {
+fn start_station(directory: &Directory, collector: &str, token: &Path, flush: &str) -> Process {
     let mut command = Command::new(beside(env!("CARGO_BIN_EXE_trigpoint"), "trigpoint-station"));
     command.args(["server", "--listen", "127.0.0.1", "--ws-port", "0", "--wss-port", "0"]);
-    command.args(["--admin-port", "0", "--test-duration", "1s", "--lame-duck", "0s"]);
+    command.args([
+        "--admin-port",
+        "0",
+        "--test-duration",
+        "1s",
+        "--lame-duck",
+        "0s",
+        "--flush-deadline",
+        flush,
+    ]);
     command.args(["--site", "lab01", "--machine", "node-1", "--collector", collector]);
     command.arg("--collector-ca").arg(directory.join("collector/tls/certificate.pem"));
     command.arg("--token-file").arg(token).arg("--data-dir").arg(directory.join("station"));
@@ -56,9 +67,9 @@ fn outcome(directory: &Directory) -> serde_json::Value {
 }
 
 fn write_tokens(directory: &Directory) {
-    std::fs::write(directory.join("tokens"), "s3cret-of-lab01\n").unwrap();
-    std::fs::write(directory.join("token"), "s3cret-of-lab01\n").unwrap();
-    std::fs::write(directory.join("wrong-token"), "guess\n").unwrap();
+    std::fs::write(directory.join("tokens"), "lab01 secret-of-lab01-0\n").unwrap();
+    std::fs::write(directory.join("token"), "secret-of-lab01-0\n").unwrap();
+    std::fs::write(directory.join("wrong-token"), "a-guess-that-is-long\n").unwrap();
 }
 
 #[test]
@@ -67,7 +78,7 @@ fn a_test_on_a_station_becomes_rows_at_the_collector() {
     write_tokens(&directory);
     let collector = start_collector(&directory, "127.0.0.1:0");
     let uri = format!("https://{}", address(&collector, "https://"));
-    let station = start_station(&directory, &uri, &directory.join("token"));
+    let station = start_station(&directory, &uri, &directory.join("token"), "1m");
     speedtest(&station);
     let sql = "SELECT count(*) FROM speed_tests WHERE site = 'lab01' AND machine = 'node-1'";
     eventually(DEADLINE, "both tests in SQL", || (value(&directory, sql) == "2").then_some(()));
@@ -89,7 +100,8 @@ fn a_station_works_without_its_collector_and_delivers_later() {
     let listen = address(&collector, "https://");
     collector.stop(DEADLINE).expect_code(0);
 
-    let station = start_station(&directory, &format!("https://{listen}"), &directory.join("token"));
+    let station =
+        start_station(&directory, &format!("https://{listen}"), &directory.join("token"), "1m");
     speedtest(&station);
     assert_eq!(value(&directory, "SELECT count(*) FROM speed_tests"), "0");
 
@@ -106,9 +118,8 @@ fn a_wrong_token_delivers_nothing_and_the_station_says_so_when_it_ends() {
     write_tokens(&directory);
     let collector = start_collector(&directory, "127.0.0.1:0");
     let uri = format!("https://{}", address(&collector, "https://"));
-    let station = start_station(&directory, &uri, &directory.join("wrong-token"));
+    let station = start_station(&directory, &uri, &directory.join("wrong-token"), "1s");
     speedtest(&station);
-    // Short: nothing will ever be acknowledged.
     station.stop(DEADLINE).expect_code(0);
     let outcome = outcome(&directory);
     assert_eq!(outcome["flushed"], false, "{outcome}");

@@ -1,7 +1,9 @@
 // Drives a real Chromium against a station, as a person would:
 //   node browser.cjs mlab HOST:PORT ws|wss     M-Lab's own browser client
 //   node browser.cjs page HOST:PORT ws|wss PNG the station's own page, with a screenshot
-// Prints one JSON object: {errors, rates, server: {download: […], upload: […]}}.
+// Prints one JSON object: {errors, rates: {download, upload}}, Mbit/s, and
+//   mlab: server: {download: […], upload: […]}, the measurements it was sent
+//   page: uuids: {download, upload}, the tests as the page names them
 'use strict';
 
 const fs = require('fs');
@@ -83,9 +85,13 @@ async function ownPage(page) {
   await page.waitForSelector('[data-state="done"], [data-state="failed"]', {timeout: 60000});
   const rate = async (id) => parseFloat(await page.textContent(id));
   const rates = {download: await rate('#download-rate'), upload: await rate('#upload-rate')};
+  const uuids = {
+    download: await page.textContent('#download-uuid'),
+    upload: await page.textContent('#upload-uuid'),
+  };
   if (await page.$('[data-state="failed"]')) errors.push(await page.textContent('#status'));
   if (screenshot) await page.screenshot({path: screenshot, fullPage: true});
-  return {errors, rates, server: {download: [], upload: []}};
+  return {errors, rates, uuids};
 }
 
 (async () => {

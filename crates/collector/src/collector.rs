@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     /// All rows that wait for their commit.
     pub(crate) memory: Arc<Account>,
     /// As many batches are decoded at a time, and so above the memory limit.
-    pub(crate) decoders: Semaphore,
+    pub(crate) decoders: Arc<Semaphore>,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
@@ -53,21 +53,24 @@ impl Collector {
         registry: &Registry,
     ) -> Result<Self, prometheus::Error> {
         let metrics = Arc::new(Metrics::register(registry)?);
+        let memory = Account::new(settings.memory_bytes);
         let stopping = watch::Sender::new(false);
         let (submissions, messages) = mpsc::unbounded_channel();
         let committer = Committer::new(
             lake.clone(),
             settings.clone(),
             Arc::clone(&metrics),
+            Arc::clone(&memory),
             stopping.subscribe(),
         );
         let committer = tokio::spawn(committer.run(messages));
+        let processors = std::thread::available_parallelism().map_or(1, Into::into);
         let shared = Shared {
             lake,
             metrics,
             streams: Streams::new(settings.streams),
-            memory: Account::new(settings.memory_bytes),
-            decoders: Semaphore::new(std::thread::available_parallelism().map_or(1, Into::into)),
+            memory,
+            decoders: Arc::new(Semaphore::new(processors)),
             stopping: stopping.subscribe(),
             settings,
         };

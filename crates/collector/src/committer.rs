@@ -14,6 +14,7 @@ use trigpoint_record::Table;
 use crate::{
     Settings,
     cadence::Cadence,
+    memory::Account,
     metrics::Metrics,
     pending::{Pending, Submission},
     stream::End,
@@ -35,6 +36,7 @@ pub(crate) struct Committer {
     lake: Lake,
     cadence: Cadence,
     metrics: Arc<Metrics>,
+    memory: Arc<Account>,
     stopping: watch::Receiver<bool>,
     pending: Pending,
     failures: u32,
@@ -45,10 +47,11 @@ impl Committer {
         lake: Lake,
         settings: Settings,
         metrics: Arc<Metrics>,
+        memory: Arc<Account>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let (cadence, pending) = (Cadence::new(settings), Pending::default());
-        Self { lake, cadence, metrics, stopping, pending, failures: 0 }
+        Self { lake, cadence, metrics, memory, stopping, pending, failures: 0 }
     }
 
     /// Runs until every stream has ended and everything is committed.
@@ -93,7 +96,7 @@ impl Committer {
     async fn commit(&mut self) {
         let started = Instant::now();
         let mut group = std::mem::take(&mut self.pending);
-        let mut failure = None;
+        let mut failure: Option<String> = None;
         // The order of the tables: a test that is visible has its snapshots.
         for &table in self.lake.clone().tables() {
             let groups = group.take(table);
@@ -106,37 +109,34 @@ impl Committer {
                 Ok(appended) => self.appended(table, &appended, start.elapsed()),
                 Err(error) => {
                     self.metrics.commit_failures.with_label_values(&[table.name]).inc();
-                    failure = Some((error.to_string(), spools));
+                    group.fail(&spools);
+                    failure = Some(error.to_string());
                     break;
                 }
             }
         }
         self.cadence.committed(started, started.elapsed());
-        let failed_here = failure.as_ref().map_or(&[][..], |(_, spools)| spools.as_slice());
-        let (done, mut failed) = group.split();
-        for (stream, last_seq) in done {
-            if failed_here.contains(&stream.app_id) {
-                failed.push(stream);
-            } else {
-                stream.committed(last_seq);
-            }
-        }
-        let Some((detail, _)) = failure else {
+        if let Some(detail) = failure {
+            self.failed(group, &detail);
+        } else {
             self.failures = 0;
-            return;
-        };
+            group.settle(None);
+        }
+        self.metrics.waiting_bytes.set(self.memory.used() as i64);
+    }
+
+    /// Sends the streams away whose batches were not committed.
+    fn failed(&mut self, group: Pending, detail: &str) {
         let after = SHORTEST_RETRY * 2_u32.saturating_pow(self.failures.min(16));
         let after = after.min(LONGEST_RETRY);
         self.failures += 1;
+        let streams = group.settle(Some(&End::Failed { after, detail: detail.to_owned() }));
         tracing::error!(
             error = detail,
-            streams = failed.len(),
+            streams,
             retry_s = after.as_secs(),
             "commit failed: stations keep their batches and send them again"
         );
-        for stream in failed {
-            stream.end(End::Failed { after, detail: detail.clone() });
-        }
     }
 
     fn appended(&self, table: &Table, appended: &Appended, took: Duration) {

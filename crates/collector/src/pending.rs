@@ -6,7 +6,11 @@ use tokio::time::Instant;
 use trigpoint_lake::{Group, Rows};
 use trigpoint_record::{Table, tables::SPEED_TESTS};
 
-use crate::{cadence::Waiting, memory::Held, stream::Stream};
+use crate::{
+    cadence::Waiting,
+    memory::Held,
+    stream::{End, Stream},
+};
 
 /// A batch on its way into the lake.
 #[derive(Debug)]
@@ -37,6 +41,7 @@ struct Spool {
     streams: Vec<(Arc<Stream>, u64)>,
     held: Vec<[Held; 2]>,
     batches: usize,
+    failed: bool,
 }
 
 impl Pending {
@@ -78,17 +83,35 @@ impl Pending {
         groups
     }
 
-    /// The streams whose every batch was taken out, with the last of them, and
-    /// those with batches left.
-    pub(crate) fn split(self) -> (Vec<(Arc<Stream>, u64)>, Vec<Arc<Stream>>) {
-        let (mut done, mut left) = (Vec::new(), Vec::new());
-        for spool in self.spools.into_values() {
-            if spool.tables.is_empty() {
-                done.extend(spool.streams);
-            } else {
-                left.extend(spool.streams.into_iter().map(|(stream, _)| stream));
+    /// Notes that what was taken out for these spools was not committed.
+    pub(crate) fn fail(&mut self, app_ids: &[String]) {
+        for app_id in app_ids {
+            if let Some(spool) = self.spools.get_mut(app_id) {
+                spool.failed = true;
             }
         }
-        (done, left)
+    }
+
+    /// Tells every stream how it went; those of which something is not
+    /// committed end as `end` says.  How many these are.
+    pub(crate) fn settle(self, end: Option<&End>) -> usize {
+        let mut ended = 0;
+        for spool in self.spools.into_values() {
+            let done = !spool.failed && spool.tables.is_empty();
+            for (stream, last_seq) in spool.streams {
+                match end {
+                    _ if done => stream.committed(last_seq),
+                    Some(end) => {
+                        stream.end(end.clone());
+                        ended += 1;
+                    }
+                    None => debug_assert!(false, "a batch of a table that the lake has not"),
+                }
+            }
+        }
+        ended
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,7 @@ impl Default for Settings {
             limits: Limits::default(),
             memory_bytes: 512 << 20,
             stream_memory_bytes: 128 << 20,
-            streams: 4096,
+            streams: 1024,
             hello_within: Duration::from_secs(10),
         }
     }

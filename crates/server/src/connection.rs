@@ -21,6 +21,9 @@ use crate::test::{self, Upgraded};
 /// A peer that acknowledges nothing for so long is gone; otherwise the kernel
 /// retransmits for a quarter of an hour (tcp(7)).
 const USER_TIMEOUT: Duration = Duration::from_secs(15);
+/// All requests before a test, and their answers: a client that never reads its
+/// answers would hold the connection for ever (M-Lab's server has the same limit).
+const HTTP_TIMEOUT: Duration = Duration::from_mins(1);
 /// Read at once during a download: control frames and small texts.
 const DOWNLOAD_READ_BYTES: usize = 4 << 10;
 /// Read at once during an upload over ws, for headers and short messages; bulk
@@ -50,8 +53,8 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, tls: Option<Tl
 }
 
 async fn plain(shared: &Shared, stream: TcpStream, client: std::net::IpAddr) -> Option<Upgraded> {
-    let (io, early, agreed) =
-        handshake::serve(Counted::new(stream), client, &shared.admission).await?;
+    let served = handshake::serve(Counted::new(stream), client, &shared.admission);
+    let (io, early, agreed) = timeout(HTTP_TIMEOUT, served).await.ok()??;
     let transport = Transport::plain(io.stream, read_buffer(&agreed, UPLOAD_READ_BYTES))
         .counting_from(io.read_bytes, io.written_bytes);
     Some(Upgraded { transport, early, agreed, tls: None })
@@ -66,7 +69,8 @@ async fn secure(
     let accepted = timeout(HEADER_TIMEOUT, acceptor.accept(Counted::new(stream))).await.ok()?;
     // A scanner, or a client that does not trust the certificate.
     let io = accepted.inspect_err(|error| debug!(%error, "no TLS with a client")).ok()?;
-    let (io, early, agreed) = handshake::serve(io, client, &shared.admission).await?;
+    let served = handshake::serve(io, client, &shared.admission);
+    let (io, early, agreed) = timeout(HTTP_TIMEOUT, served).await.ok()??;
     let (counted, session) = io.into_inner();
     let tls = Tls {
         version: session.protocol_version().map_or_else(String::new, name),

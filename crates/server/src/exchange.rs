@@ -12,7 +12,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes};
-use tokio::time::timeout_at;
+use tokio::task::coop::consume_budget;
+use tokio::time::{sleep, sleep_until};
 use trigpoint_ndt7::{ConnectionInfo, Direction, MAX_MESSAGE_BYTES, Measurement, spec};
 use trigpoint_process::{Phase, Shutdown};
 use trigpoint_record::tables::speed_tests::{
@@ -22,6 +23,7 @@ use trigpoint_tcpinfo::Congestion;
 use trigpoint_transport::Transport;
 use trigpoint_websocket::{CloseCode, Event, Limits, ProtocolError, Reader, Role};
 
+use crate::backlog::Backlog;
 use crate::clock;
 use crate::measurement::measurement;
 use crate::measurer::{Sample, Samples};
@@ -31,6 +33,9 @@ use crate::outgoing::Outgoing;
 /// a few hundred bytes.
 const MAX_CLIENT_MEASUREMENTS: usize = 1000;
 const MAX_CLIENT_MEASUREMENT_BYTES: usize = 1 << 20;
+
+/// For the Close and the client's answer to it, once the station must end.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// What a test's connection said and did.
 #[derive(Debug)]
@@ -43,6 +48,7 @@ pub(crate) struct Exchange {
     early: Bytes,
     reader: Reader,
     outgoing: Outgoing,
+    backlog: Backlog,
     /// Why nothing can be sent any more. What the client sent before is still
     /// read, down to its Close.
     unsendable: Option<io::Error>,
@@ -98,6 +104,7 @@ impl Exchange {
             early,
             reader: Reader::new(Role::Server, limits),
             outgoing: Outgoing::new(is_download, early_exit_bytes.filter(|_| is_download)),
+            backlog: Backlog::UNKNOWN,
             unsendable: None,
             application_bytes: Arc::default(),
             server_measurements: Vec::new(),
@@ -113,23 +120,33 @@ impl Exchange {
         Arc::clone(&self.application_bytes)
     }
 
-    /// From the upgrade to the end of the stream, in any case before `cap`.
+    /// From the upgrade to the end of the stream, in any case before `cap`, and
+    /// at once where the station must end: the test's row is to be written yet.
     pub(crate) async fn run(
         &mut self,
         mut samples: Samples,
         cap: Instant,
         shutdown: &Shutdown,
     ) -> End {
-        let deadline = tokio::time::Instant::from_std(cap);
-        let end = timeout_at(deadline, self.converse(&mut samples, shutdown)).await;
-        let mut end = end.unwrap_or_else(|_| End::new(EndReason::TimedOut));
+        // Patience comes first: after a peer that always has more to read, the
+        // task's budget is used up, and a timer would not fire.
+        let mut end = tokio::select! {
+            biased;
+            reason = out_of_patience(cap, shutdown) => End::new(reason),
+            end = self.converse(&mut samples, shutdown) => end,
+        };
         self.last_reading(&mut samples).await;
         if let Some(code) = end.close.take() {
             self.outgoing.close(code, end.detail.as_deref().unwrap_or_default());
         }
-        let finished = timeout_at(deadline, self.finish()).await;
-        if finished.is_err() && end.reason == EndReason::Completed {
-            end.reason = EndReason::TimedOut;
+        tokio::select! {
+            biased;
+            reason = out_of_patience(cap, shutdown) => {
+                if end.reason == EndReason::Completed {
+                    end.reason = reason;
+                }
+            }
+            () = self.finish() => {}
         }
         end
     }
@@ -139,6 +156,9 @@ impl Exchange {
         let mut limit_seen = false;
         let mut closing = None;
         loop {
+            // A read may hold thousands of tiny frames: other tests on this
+            // thread get their turn between them.
+            consume_budget().await;
             let step = tokio::select! {
                 biased;
                 sample = samples.next(), if is_measuring => {
@@ -200,11 +220,21 @@ impl Exchange {
         }
     }
 
-    /// Reads what is there, otherwise writes what can be written.
+    /// Reads what is there, otherwise writes what can be written. Measurements,
+    /// answers and the Close come before reading: a client that sends faster
+    /// than we read would never get them.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<Step, Stop>> {
+        let is_urgent = self.outgoing.is_urgent();
+        if is_urgent && let Poll::Ready(step) = self.poll_send(cx) {
+            return Poll::Ready(step);
+        }
         if let Poll::Ready(step) = self.poll_receive(cx) {
             return Poll::Ready(step);
         }
+        if is_urgent { Poll::Pending } else { self.poll_send(cx) }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<Step, Stop>> {
         if self.unsendable.is_some() {
             return Poll::Pending;
         }
@@ -277,6 +307,7 @@ impl Exchange {
 
     fn send_measurement(&mut self, sample: &Sample) {
         let Some(read) = self.read(sample) else { return };
+        self.bound_backlog();
         let message = sample.message.as_ref();
         let json = measurement(
             &self.connection,
@@ -315,6 +346,21 @@ impl Exchange {
         Some(Read { elapsed, application_bytes })
     }
 
+    /// Fits what waits on this side to what the line has delivered.
+    fn bound_backlog(&mut self) {
+        let Some(last) = self.last.as_ref().filter(|_| self.direction == Direction::Download)
+        else {
+            return;
+        };
+        let delivered = last.tcp_info.bytes_acked().unwrap_or_default();
+        let backlog = Backlog::of_line(delivered, Duration::from_micros(last.elapsed_us));
+        if backlog != self.backlog {
+            self.backlog = backlog;
+            backlog.apply(self.transport.socket());
+            self.outgoing.begin_at_most(backlog.message_bytes);
+        }
+    }
+
     /// The state at the end, where the test ended before its last measurement.
     async fn last_reading(&mut self, samples: &mut Samples) {
         samples.finish();
@@ -338,6 +384,18 @@ impl Exchange {
             let n = self.transport.buffer().len();
             self.transport.consume(n);
         }
+    }
+}
+
+/// When a client that does not close is no longer waited for, and what to call that.
+async fn out_of_patience(cap: Instant, shutdown: &Shutdown) -> EndReason {
+    let stopped = async {
+        shutdown.reached(Phase::Flushing).await;
+        sleep(LAST_MOMENT).await;
+    };
+    tokio::select! {
+        () = sleep_until(cap.into()) => EndReason::TimedOut,
+        () = stopped => EndReason::StationStopped,
     }
 }
 

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod backlog;
 mod clock;
 mod connection;
 mod counted;

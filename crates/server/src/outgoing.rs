@@ -27,6 +27,7 @@ static NOISE: LazyLock<Box<[u8]>> = LazyLock::new(|| {
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     size: MessageSize,
+    longest: usize,
     bulk: bool,
     limit: Option<u64>,
     sent: u64,
@@ -50,6 +51,7 @@ impl Outgoing {
     pub(crate) fn new(bulk: bool, limit: Option<u64>) -> Self {
         Self {
             size: MessageSize::new(),
+            longest: spec::MAX_SCALED_MESSAGE_SIZE,
             bulk,
             limit,
             sent: 0,
@@ -80,6 +82,17 @@ impl Outgoing {
         self.bulk = false;
         let payload = close_payload(code, reason);
         self.close = Some(encode_frame(Opcode::Close, &payload, None));
+    }
+
+    /// Begins no message of the bulk that is longer.
+    pub(crate) fn begin_at_most(&mut self, bytes: usize) {
+        self.longest = bytes;
+    }
+
+    /// Whether a measurement, an answer or the Close waits to be sent.
+    pub(crate) fn is_urgent(&self) -> bool {
+        let is_begun = self.frame.as_ref().is_some_and(|frame| frame.noise == 0);
+        is_begun || self.pong.is_some() || !self.texts.is_empty() || self.close.is_some()
     }
 
     /// Payload bytes of the bulk given to the kernel or to TLS.
@@ -142,7 +155,8 @@ impl Outgoing {
         if let Some(head) = control.or_else(|| self.close.take()) {
             return Some(Frame { head, noise: 0, written: 0 });
         }
-        let noise = (self.bulk && !self.limit_reached()).then(|| self.size.bytes())?;
+        let noise =
+            (self.bulk && !self.limit_reached()).then(|| self.size.bytes().min(self.longest))?;
         let header = encode_header(true, Opcode::Binary, noise as u64, None);
         Some(Frame { head: header.to_vec(), noise, written: 0 })
     }

@@ -8,13 +8,13 @@ use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep_until, timeout, timeout_at};
+use tokio::time::{interval, sleep_until, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tracing::error;
 use trigpoint_process::{Phase, Shutdown};
 use trigpoint_record::tables::Pair;
 use trigpoint_record::tables::stations::{DrainSummary, Event, StationEvent};
-use trigpoint_sockdiag::{Sampler, Settings as SamplerSettings};
+use trigpoint_sockdiag::{Counters, Sampler, Settings as SamplerSettings};
 
 use crate::admission::Admission;
 use crate::measurer::Measurer;
@@ -126,6 +126,7 @@ impl Server {
         recorder.station(event(Event::Drained(summary.clone()), Vec::new()));
 
         // The end of each connection is known once its destroy event is read.
+        flows_end(&sampler.counters()).await;
         let stopped = tokio::task::spawn_blocking(move || {
             let stopped = sampler.stop();
             // The measurer ends with its last handle.
@@ -230,6 +231,18 @@ async fn lame_duck_phase(bounds: LameDuck, admission: &Admission, shutdown: &Shu
         _ = timeout_at(ends, quiet) => {}
         () = shutdown.reached(Phase::Draining) => {}
     }
+}
+
+/// Until the end of every connection has been seen, but not for ever: a client
+/// that vanished acknowledges no FIN.
+async fn flows_end(counters: &Counters) {
+    let seen = async {
+        let mut again = interval(Duration::from_millis(10));
+        while counters.flows_closed.get() < counters.flows_opened.get() {
+            again.tick().await;
+        }
+    };
+    let _ = timeout(FLOWS_END, seen).await;
 }
 
 /// What to set on every test's socket, tried on a socket of its own: a station

@@ -14,14 +14,10 @@ use trigpoint_record::tables::speed_tests::{self, SpeedTest, Tls, Transport as S
 use trigpoint_sockdiag::SocketKey;
 use trigpoint_transport::Transport;
 
+use crate::backlog::Backlog;
 use crate::exchange::{End, Exchange};
 use crate::handshake::Agreed;
 use crate::{Shared, clock};
-
-/// Unsent bytes the kernel takes before it stops being writable. Without it,
-/// megabytes wait in front of a slow link: memory, and seconds before the
-/// Close frame arrives (`reference/kernel-facts.md` E1, E2).
-const NOTSENT_LOWAT_BYTES: u32 = 128 << 10;
 
 /// A connection on which a test was agreed.
 pub(crate) struct Upgraded {
@@ -119,10 +115,7 @@ fn prepare(socket: &TcpStream, direction: Direction, congestion_control: Option<
     {
         warn!(%error, algorithm, "cannot set the congestion control of a test");
     }
-    if direction == Direction::Download
-        && let Err(error) =
-            socket2::SockRef::from(socket).set_tcp_notsent_lowat(NOTSENT_LOWAT_BYTES)
-    {
-        warn!(%error, "cannot bound the unsent bytes of a download");
+    if direction == Direction::Download {
+        Backlog::UNKNOWN.apply(socket);
     }
 }

@@ -2,6 +2,7 @@
 //! bytes, so that every byte of the protocol is looked at.
 
 mod client;
+mod hostile;
 mod protocol;
 mod refusals;
 mod rows;

@@ -9,8 +9,12 @@ mod eventually;
 mod executable;
 pub mod lab;
 mod process;
+mod raw_client;
+mod standalone;
 
 pub use directory::Directory;
 pub use eventually::eventually;
 pub use executable::beside;
 pub use process::{Finished, Process, Stream, run};
+pub use raw_client::{Frame, RawClient, opcode};
+pub use standalone::{Lake, Standalone};

@@ -91,11 +91,11 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         writeln!(io::stdout(), "the configuration is good")?;
         return Ok(());
     }
-    info!(?options, "starting");
     let shutdown = Shutdown::install()?;
     let ingest = bind(options.listen).await?;
     let admin = bind(options.admin_listen).await?;
     announce(&ingest, &admin)?;
+    info!(?options, "starting");
 
     let registry = Registry::new();
     let settings = Settings {

@@ -36,7 +36,7 @@ impl CommandLine {
         let runtime = tokio::runtime::Runtime::new()?;
         let result = runtime.block_on(async {
             match self.command {
-                Command::Standalone(options) => standalone::run(options).await,
+                Command::Standalone(options) => Box::pin(standalone::run(options)).await,
                 Command::Speedtest(options) => speedtest::run(options).await,
                 Command::Query(options) => query::run(options).await,
                 Command::Tables(options) => tables::run(&options),

@@ -23,13 +23,13 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     options.data.check_readable()?;
-    if !options.data.path().exists() {
-        let path = options.data.path().display();
-        // Not a failure: a station may be about to start there. But maybe a typing error.
-        let _ = writeln!(io::stderr(), "note: `{path}` does not exist yet, its tables are empty");
-    }
     let lake = open(&options.data)?;
     let answer = lake.session().query(&options.sql).await?;
+    if !options.data.path().exists() {
+        // Not a failure: a station may be about to start there. But maybe a typing error.
+        let path = options.data.path().display();
+        let _ = writeln!(io::stderr(), "note: `{path}` does not exist yet, its tables are empty");
+    }
     let mut output = Output::new();
     let written = trigpoint_lake::write(answer, fitted(options.format), &mut output).await;
     let flushed = output.inner.flush();

@@ -2,8 +2,10 @@
 //! to SQL, for one machine and for trying it out.
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use prometheus::Registry;
 use trigpoint_collector::{Authenticator, Collector};
 use trigpoint_process::host::{self, Host};
@@ -57,6 +59,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let station = Station::assemble(settings).map_err(Error::into_failure)?;
     let settings = trigpoint_collector::Settings {
         commit_at_latest: COMMIT_AT_LATEST,
+        // On a slow disk too: whoever tested looks for the row at once.
+        commit_spacing: COMMIT_AT_LATEST,
         ..trigpoint_collector::Settings::default()
     };
     let collector = Collector::start(lake.clone(), settings, &Registry::new())?;
@@ -65,13 +69,17 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .serve_with_incoming(incoming);
     tokio::spawn(ingest);
 
-    announcement::print(&station, &options.data)?;
-    let address = station.ws_addresses().first().map(announcement::reachable);
+    announcement::print_name(&options.data)?;
+    let (ws, wss) = addresses(&station)?;
     let running = tokio::spawn(station.run(shutdown.clone()));
-    let tried = match address {
-        Some(address) if options.trial => trial::run(address, &lake, &shutdown).await,
-        _ => Ok(()),
-    };
+    let tried = if options.trial { trial::run(ws, &lake, &shutdown).await } else { Ok(()) };
+    if !options.exit {
+        announcement::print_uses(ws, wss, &options.data)?;
+    }
+    announcement::print_questions(&options.data)?;
+    if !options.exit {
+        announcement::print_end()?;
+    }
     if options.exit {
         shutdown.begin();
     }
@@ -79,6 +87,14 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     collector.stop().await;
     ended.map_err(Error::into_failure)?;
     tried
+}
+
+/// Where a client on this machine finds the station: ws and wss.
+fn addresses(station: &Station) -> anyhow::Result<(SocketAddr, SocketAddr)> {
+    let first = |addresses: Vec<SocketAddr>| {
+        addresses.first().copied().map(announcement::reachable).context("there is no address")
+    };
+    Ok((first(station.ws_addresses())?, first(station.wss_addresses())?))
 }
 
 impl Options {

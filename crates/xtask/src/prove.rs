@@ -4,7 +4,9 @@
 //! `TRIGPOINT_PROVE=full` in its environment asks for the full counts of an
 //! issue's "Must show"; without it a suite runs the short form for CI.
 
-use anyhow::{Result, bail};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
 
 use crate::command::{cargo, root, run, run_and_read};
 use crate::outcome::Outcome;
@@ -65,7 +67,9 @@ fn prove(topic: &str, full: bool) -> Result<Outcome> {
         test.env("TRIGPOINT_PROVE", "full");
     }
     match topic {
-        "slow-links" => tools::debian(&[("tc", "iproute2"), ("ethtool", "ethtool")])?,
+        "slow-links" | "truth" | "hostile" => {
+            tools::debian(&[("tc", "iproute2"), ("ethtool", "ethtool")])?;
+        }
         "clients" => {
             tools::debian(&[("chromium", "chromium")])?;
             test.env("NDT7_CLIENT", tools::ndt7_client()?);
@@ -83,15 +87,22 @@ fn prove(topic: &str, full: bool) -> Result<Outcome> {
 
 fn fuzz(full: bool) -> Result<Outcome> {
     let driver = tools::cargo_fuzz()?;
+    let cache = tools::cache()?;
     let seconds = if full { 300 } else { 10 };
     let mut outcome = Outcome::default();
     for target in FUZZ_TARGETS {
-        let mut command = std::process::Command::new(&driver);
+        // New inputs go to the cache; the corpus in the repository is reviewed.
+        let found = cache.join("fuzz-found").join(target);
+        std::fs::create_dir_all(&found).with_context(|| format!("create `{}`", found.display()))?;
+        let mut command = Command::new(&driver);
         // Stable Rust has no sanitizers; the decoders are safe code, so what
         // is looked for is panics, hangs and memory.
-        command.current_dir(root()).args(["fuzz", "run", "-s", "none", target, "--"]);
-        command.args([&format!("-max_total_time={seconds}"), "-rss_limit_mb=1024", "-timeout=5"]);
-        command.env("CARGO_TARGET_DIR", tools::cache()?.join("fuzz-target"));
+        command.current_dir(root().join("fuzz")).args(["fuzz", "run", "-s", "none"]);
+        command.arg("--target-dir").arg(cache.join("fuzz-target")).arg(target);
+        command.arg(&found).arg(format!("corpus/{target}")).arg("--");
+        command.arg(format!("-max_total_time={seconds}"));
+        command.args(["-rss_limit_mb=1024", "-timeout=5", "-verbosity=0", "-print_final_stats=1"]);
+        command.env_remove("CARGO_TARGET_DIR");
         let result = run(&mut command);
         if let Err(error) = &result {
             println!("{target}: {error:#}");

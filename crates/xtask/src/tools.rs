@@ -12,7 +12,7 @@ use crate::command::{cargo, program, run};
 const NDT7_CLIENT: &str = "0.3.1";
 const NDT7_JS: &str = "@m-lab/ndt7@0.1.4";
 const PLAYWRIGHT: &str = "playwright-core@1.64.1";
-const CARGO_FUZZ: &str = "0.13.1";
+const CARGO_FUZZ: &str = "0.13.2";
 
 /// `$TRIGPOINT_CACHE`, or `~/.cache/trigpoint`.
 pub(crate) fn cache() -> Result<PathBuf> {

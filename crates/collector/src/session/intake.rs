@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    time::Instant,
+};
 use tonic::Status;
 use trigpoint_lake::Rows;
 use trigpoint_record::{
@@ -73,37 +76,32 @@ impl Intake {
         let table = table
             .ok_or_else(|| Outcome::newer(format!("table {} is unknown here", batch.table)))?;
         self.shared.metrics.batches.with_label_values(&[table.name]).inc();
-        let place = self.sequence.batch(seq).map_err(out_of_sequence)?;
+        let place = self.sequence.batch(seq).map_err(|error| out_of_sequence(&error))?;
         if place == Place::Again || self.is_committed(table, seq) {
             self.shared.metrics.duplicates.with_label_values(&[table.name]).inc();
             return Ok(Taken::Known { seq });
         }
-        self.record_missing(place)?;
+        self.record_missing(&place)?;
         self.room().await?;
         let schema = self.greeting.schemas.get(table.name).cloned().unwrap_or_default();
-        // Held until the rows are charged for, so that few are not.
-        let decoder = self.shared.decoders.acquire().await;
         match self.decode(table, schema, &batch).await {
-            Ok(rows) => {
+            Ok((rows, _permit)) => {
                 self.submit(table, seq, Some(rows))?;
-                drop(decoder);
                 Ok(Taken::Submitted { seq })
             }
             Err(error) if error.is_newer() => Err(Outcome::newer(error.to_string())),
-            Err(error) => {
-                drop(decoder);
-                self.quarantine(table, batch, &error).await
-            }
+            Err(error) => self.quarantine(table, batch, &error).await,
         }
     }
 
     fn gap(&mut self, gap: Gap) -> Result<Taken, Outcome> {
         let seq = gap.last_seq;
-        let place = self.sequence.gap(gap.first_seq, seq).map_err(out_of_sequence)?;
+        let place =
+            self.sequence.gap(gap.first_seq, seq).map_err(|error| out_of_sequence(&error))?;
         if place == Place::Again || self.is_committed(&STATIONS, seq) {
             return Ok(Taken::Known { seq });
         }
-        self.record_missing(place)?;
+        self.record_missing(&place)?;
         let Gap { first_seq, last_seq, reason } = gap;
         let reason = reason.chars().take(256).collect();
         self.lost(stations::Gap { first_seq, last_seq, reason })?;
@@ -114,8 +112,8 @@ impl Intake {
         self.committed.get(table.name).is_some_and(|marker| seq <= *marker)
     }
 
-    fn record_missing(&self, place: Place) -> Result<(), Outcome> {
-        let Place::After(Missing { first_seq, last_seq }) = place else { return Ok(()) };
+    fn record_missing(&self, place: &Place) -> Result<(), Outcome> {
+        let &Place::After(Missing { first_seq, last_seq }) = place else { return Ok(()) };
         let reason = NEITHER_SENT_NOR_STORED.to_owned();
         self.lost(stations::Gap { first_seq, last_seq, reason })
     }
@@ -142,18 +140,22 @@ impl Intake {
         Ok(())
     }
 
-    /// Decodes and converts off the async threads.
+    /// Decodes and converts off the async threads.  The permit is for rows that
+    /// nobody is charged for yet: it goes where they go, also when the stream
+    /// ends meanwhile.
     async fn decode(
         &self,
         table: &'static Table,
         schema: Arc<[ColumnSchema]>,
         batch: &Batch,
-    ) -> Result<Rows, BatchError> {
+    ) -> Result<(Rows, Option<OwnedSemaphorePermit>), BatchError> {
         let (seq, payload, limits) =
             (batch.seq, batch.payload.clone(), self.shared.settings.limits);
         let spool_id = self.greeting.spool_id.clone();
+        let permit = Arc::clone(&self.shared.decoders).acquire_owned().await.ok();
         let decoded = tokio::task::spawn_blocking(move || {
-            batch::rows(table, &schema, spool_id.as_str(), seq, &payload, &limits)
+            let rows = batch::rows(table, &schema, spool_id.as_str(), seq, &payload, &limits)?;
+            Ok((rows, permit))
         });
         decoded.await.unwrap_or(Err(BatchError::Fault))
     }
@@ -188,7 +190,7 @@ impl Intake {
     }
 }
 
-fn out_of_sequence(error: SequenceError) -> Outcome {
+fn out_of_sequence(error: &SequenceError) -> Outcome {
     let detail = error.to_string();
     match error {
         SequenceError::Jump { .. } => {

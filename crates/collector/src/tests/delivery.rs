@@ -55,12 +55,14 @@ async fn batches_that_come_again_make_no_commit() {
     assert_eq!(fixture.metric("trigpoint_collector_duplicate_batches_total"), 1);
 }
 
-/// Three streams bring the same batches before the first commit.
+/// Three streams bring the same batches before the first commit.  What a stream
+/// has under way when the next one replaces it may be dropped, as nothing of it is
+/// acknowledged: only the last one brings everything for certain.
 #[tokio::test]
 async fn a_station_that_reconnects_before_the_commit_is_stored_once() {
     let fixture = Fixture::new(never()).await;
     let mut received = 0;
-    for last_seq in [3, 5, 4] {
+    for last_seq in [3, 4, 5] {
         let (station, committed) = fixture.welcomed("spool").await;
         assert_eq!(committed, 0, "nothing is committed before its time");
         for seq in 1..=last_seq {

@@ -2,6 +2,7 @@
 'use strict';
 
 const SUBPROTOCOL = 'net.measurementlab.ndt.v7';
+const NORMAL_CLOSURE = 1000;
 const TEST_SECONDS = 10;
 const LONGEST_SECONDS = 15;
 const SMALLEST_MESSAGE = 1 << 13;
@@ -18,11 +19,16 @@ function showRate(direction, rate, seconds) {
   element(`${direction}-progress`).value = Math.min(seconds / TEST_SECONDS, 1);
 }
 
-function showServer(measurement) {
-  const tcp = measurement.TCPInfo;
-  if (!tcp) return;
-  element('min-rtt').textContent = (tcp.MinRTT / 1000).toFixed(tcp.MinRTT < 10000 ? 2 : 0);
-  if (measurement.ConnectionInfo) element('uuid').textContent = measurement.ConnectionInfo.UUID;
+// Of both tests, microseconds.
+let minRtt = Infinity;
+
+function showServer(direction, measurement) {
+  if (measurement.ConnectionInfo) element(`${direction}-uuid`).textContent = measurement.ConnectionInfo.UUID;
+  if (!measurement.TCPInfo) return;
+  minRtt = Math.min(minRtt, measurement.TCPInfo.MinRTT);
+  // Two digits that say something, from loopback to a satellite.
+  const digits = minRtt < 100 ? 3 : minRtt < 10000 ? 2 : 0;
+  element('min-rtt').textContent = (minRtt / 1000).toFixed(digits);
 }
 
 // Opens the test and resolves when the server has closed it.
@@ -37,7 +43,9 @@ function run(direction, began, received) {
     socket.onmessage = (message) => received(message.data);
     socket.onclose = (event) => {
       clearTimeout(limit);
-      if (event.wasClean) resolve();
+      // The station's own end of a test. Not `wasClean`: that is false while
+      // the browser holds unsent data, as it does at the end of any upload.
+      if (event.code === NORMAL_CLOSURE) resolve();
       else reject(new Error(`the ${direction} was cut off (code ${event.code}); the station may be busy`));
     };
   });
@@ -49,7 +57,7 @@ async function download() {
     if (typeof data === 'string') {
       bytes += data.length;
       last = JSON.parse(data);
-      showServer(last);
+      showServer('download', last);
     } else {
       bytes += data.byteLength;
     }
@@ -84,7 +92,7 @@ async function upload() {
   await run('upload', fill, (data) => {
     if (typeof data !== 'string') return;
     const measurement = JSON.parse(data);
-    showServer(measurement);
+    showServer('upload', measurement);
     const tcp = measurement.TCPInfo;
     if (!tcp) return;
     last = tcp;
@@ -103,14 +111,17 @@ async function start() {
   element('start').disabled = true;
   for (const id of ['download-rate', 'upload-rate', 'min-rtt', 'retransmitted']) element(id).textContent = '–';
   for (const id of ['download-progress', 'upload-progress']) element(id).value = 0;
+  for (const id of ['download-uuid', 'upload-uuid']) element(id).textContent = '';
+  element('identity').hidden = true;
+  minRtt = Infinity;
   try {
     for (const [direction, test] of [['download', download], ['upload', upload]]) {
       say('running', `Measuring the ${direction} …`);
       element(direction).classList.add('running');
       await test();
       element(direction).classList.remove('running');
-      element('identity').hidden = false;
     }
+    element('identity').hidden = false;
     say('done', 'Done. The figures and what the kernel knew every ten milliseconds are in the tables.');
   } catch (error) {
     say('failed', `The test failed: ${error.message}.`);

@@ -12,7 +12,8 @@ use crate::{LameDuck, Settings};
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Serving")]
 pub struct Flags {
-    /// Address to listen on, more than once or with commas for several
+    /// Address to listen on, more than once or with commas for several; standalone takes
+    /// only this machine's own clients if not told otherwise, a station everybody
     #[arg(long, env = "TRIGPOINT_LISTEN", value_name = "ADDRESS", value_delimiter = ',')]
     listen: Vec<IpAddr>,
     /// Port of ws and of the page; 0 takes a free one

@@ -97,6 +97,25 @@ impl Client {
         self.buffer.is_empty() && !self.more().await
     }
 
+    /// Sends `bytes` again and again until the server's Close has come, or the
+    /// end of the stream.
+    pub(super) async fn flood(&mut self, bytes: &[u8], until_close: bool) {
+        let (mut input, mut output) = self.stream.split();
+        let mut written = 0;
+        while !(until_close && has_close(&self.buffer)) {
+            tokio::select! {
+                read = input.read_buf(&mut self.buffer) => match read {
+                    Ok(0) | Err(_) => return,
+                    Ok(_) => {}
+                },
+                more = output.write(&bytes[written..]) => match more {
+                    Ok(more) => written = (written + more) % bytes.len(),
+                    Err(_) => return,
+                },
+            }
+        }
+    }
+
     async fn more(&mut self) -> bool {
         let mut bytes = vec![0; 1 << 16];
         match self.stream.read(&mut bytes).await {
@@ -107,4 +126,16 @@ impl Client {
             }
         }
     }
+}
+
+/// Whether there is a Close among these whole frames.
+fn has_close(mut bytes: &[u8]) -> bool {
+    while let Some((header, length)) = parse_header(bytes).unwrap() {
+        if header.opcode == Opcode::Close {
+            return true;
+        }
+        let Some(rest) = bytes.get(length + header.payload_len as usize..) else { break };
+        bytes = rest;
+    }
+    false
 }

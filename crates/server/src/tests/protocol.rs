@@ -44,7 +44,8 @@ async fn a_download_grows_its_messages_measures_and_closes() {
     let last = &frames[*texts.last().unwrap()];
     let last = Measurement::parse(std::str::from_utf8(&last.payload).unwrap()).unwrap();
     let tcp = last.tcp_info.unwrap();
-    assert!((400_000..600_000).contains(&tcp.elapsed_time), "{}", tcp.elapsed_time);
+    // A busy machine may be late, but not after the cap.
+    assert!((400_000..5_400_000).contains(&tcp.elapsed_time), "{}", tcp.elapsed_time);
     let app = last.app_info.unwrap();
     let total: usize = sizes.iter().sum();
     assert!(app.num_bytes > 0 && app.num_bytes <= total as i64, "{app:?} of {total}");
@@ -82,7 +83,7 @@ async fn an_upload_is_measured_by_what_arrived() {
 #[tokio::test]
 async fn an_early_exit_ends_the_download_at_its_size() {
     let station = Running::start_with(|settings| {
-        settings.test_duration = std::time::Duration::from_secs(10);
+        settings.test_duration = std::time::Duration::from_mins(1);
     });
     let mut client = Client::test(station.ws, "/ndt/v7/download?early_exit=250").await;
     let (code, _, frames) = client.close().await;

@@ -23,7 +23,7 @@ fn rows(spool: &Spool) -> BTreeMap<String, usize> {
     rows
 }
 
-fn texts(spool: &Spool, wanted: &str, column: &str) -> Vec<String> {
+pub(super) fn texts(spool: &Spool, wanted: &str, column: &str) -> Vec<String> {
     let mut texts = Vec::new();
     for_each(spool, |table, payload| {
         if table != wanted {

@@ -23,10 +23,10 @@ pub struct Link {
 }
 
 impl Link {
-    /// The server's IPv4 address; the client is `10.0.0.2`.
-    pub const SERVER_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
-    /// The server's IPv6 address; the client is `fd00::2`.
-    pub const SERVER_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1));
+    /// The server's IPv4 address; the client is `192.0.2.2` (RFC 5737).
+    pub const SERVER_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    /// The server's IPv6 address; the client is `2001:db8::2` (RFC 3849).
+    pub const SERVER_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
 
     /// Builds the hosts `client` and `server` and the cable between them.
     #[track_caller]
@@ -36,21 +36,33 @@ impl Link {
         for (host, interface, number) in [(&link.client, "c0", 2), (&link.server, "s0", 1)] {
             // veth would carry 64 KiB frames, and a shaper would count those as one packet.
             host.execute("ethtool", &format!("-K {interface} tso off gso off gro off tx off"));
-            host.execute("ip", &format!("addr add 10.0.0.{number}/24 dev {interface}"));
+            host.execute("ip", &format!("addr add 192.0.2.{number}/24 dev {interface}"));
             // Without nodad the address is unusable for a second or two.
-            host.execute("ip", &format!("addr add fd00::{number}/64 dev {interface} nodad"));
+            host.execute("ip", &format!("addr add 2001:db8::{number}/64 dev {interface} nodad"));
             host.execute("ip", &format!("link set {interface} up"));
         }
         if let Some(shaper) = shaper {
-            // The bucket holds one full frame: the least that passes at all.
-            let Shaper { rate_bit_per_s, queue_bytes } = shaper;
-            link.server.execute(
-                "tc",
-                &format!(
-                    "qdisc add dev s0 root tbf rate {rate_bit_per_s}bit burst 1600 limit {queue_bytes}"
-                ),
-            );
+            link.shape(shaper);
         }
         link
+    }
+
+    /// Makes the direction to the client slow, or slow in another way.
+    #[track_caller]
+    pub fn shape(&self, Shaper { rate_bit_per_s, queue_bytes }: Shaper) {
+        // The bucket holds one full frame: the least that passes at all.
+        self.server.execute(
+            "tc",
+            &format!(
+                "qdisc replace dev s0 root tbf rate {rate_bit_per_s}bit burst 1600 limit {queue_bytes}"
+            ),
+        );
+    }
+
+    /// Cuts the cable: nothing arrives any more, and nobody is told.
+    #[track_caller]
+    pub fn cut(&self) {
+        // The server's route stays, so its kernel goes on sending.
+        self.client.execute("ip", "link set c0 down");
     }
 }
