@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use trigpoint_process::limits;
-use trigpoint_testkit::{Directory, Process, Standalone};
+use trigpoint_testkit::{Directory, Process, Standalone, eventually};
 
 use super::{DEADLINE, await_flows, host, speedtest, station, trigpoint};
 
@@ -20,6 +20,10 @@ fn a_thousand_silent_connections_are_closed_and_take_little_memory() {
     let station = station(&directory);
     // What any first test allocates is not the crowd's.
     speedtest(&station);
+    let flows = "SELECT count(*) AS rows FROM flows";
+    eventually(DEADLINE, "the rows of both directions", || {
+        (station.query(flows)[0]["rows"] == 2).then_some(())
+    });
     let before = memory_kib(&station, "VmRSS");
     forget_peak(&station);
     let mut ports = silent_crowd(&station, || {});

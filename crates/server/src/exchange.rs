@@ -380,7 +380,11 @@ impl Exchange {
             // An error says that the client is gone, which is the end as well.
             let _ = poll_fn(|cx| self.transport.poll_shutdown(cx)).await;
         }
-        while poll_fn(|cx| self.transport.poll_fill(cx)).await.is_ok_and(|more| more) {
+        while let Ok(more) = poll_fn(|cx| self.transport.poll_fill(cx)).await {
+            if !more {
+                let _ = poll_fn(|cx| self.transport.poll_end(cx)).await;
+                return;
+            }
             let n = self.transport.buffer().len();
             self.transport.consume(n);
         }

@@ -109,10 +109,10 @@ async fn serve(options: &Options) -> Result<(), Failure> {
         writeln!(io::stdout(), "the configuration is good")?;
         return Ok(());
     }
-    info!(?options, "starting");
     let shutdown = Shutdown::install()?;
     let station = Station::assemble(settings).map_err(Error::into_failure)?;
     announce(&station)?;
+    info!(?options, "serving");
     let outcome = station.run(shutdown).await.map_err(Error::into_failure)?;
     info!(?outcome, "ended");
     if let Some(path) = &options.ending.termination_log {

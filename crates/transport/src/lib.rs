@@ -81,6 +81,16 @@ impl Transport {
         }
     }
 
+    /// Waits for the peer's FIN once [`Self::poll_fill`] has come to the end,
+    /// which with TLS is its close_notify: a socket that is closed before the
+    /// FIN may never have it in its final counters.
+    pub fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.layer {
+            Layer::Plain(_) => Poll::Ready(Ok(())),
+            Layer::Tls(tls) => tls.poll_end(cx, &self.socket, &mut self.read_bytes),
+        }
+    }
+
     /// Bytes received and not consumed.
     pub fn buffer(&mut self) -> &[u8] {
         match &mut self.layer {

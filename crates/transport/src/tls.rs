@@ -56,6 +56,23 @@ impl Tls {
         }
     }
 
+    /// What comes after close_notify means nothing (RFC 8446, 6.1).
+    pub(crate) fn poll_end(
+        &mut self,
+        cx: &mut Context<'_>,
+        socket: &TcpStream,
+        read_bytes: &mut u64,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_ciphertext(cx, socket))?;
+            if self.unread.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            *read_bytes += self.unread.len() as u64;
+            self.unread = 0..0;
+        }
+    }
+
     fn poll_ciphertext(
         &mut self,
         cx: &mut Context<'_>,

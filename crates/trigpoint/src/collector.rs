@@ -95,7 +95,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let ingest = bind(options.listen).await?;
     let admin = bind(options.admin_listen).await?;
     announce(&ingest, &admin)?;
-    info!(?options, "starting");
+    info!(?options, "serving");
 
     let registry = Registry::new();
     let settings = Settings {

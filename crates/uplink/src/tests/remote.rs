@@ -6,6 +6,8 @@ use tokio::net::TcpListener;
 use super::*;
 
 fn certificate() -> (String, String) {
+    // As every `main` does: the workspace's graph has more than one provider.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     (cert.pem(), signing_key.serialize_pem())
