@@ -1,5 +1,7 @@
 //! The clients that the world has, against a real station: each ends without
 //! an error, reports rates, and what it printed is what the tables have.
+#![allow(clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
+#![allow(clippy::print_stdout, reason = "the figures are what this suite is for")]
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -116,7 +118,7 @@ fn own_client(transport: &str, arguments: &[&str]) {
         DIRECTIONS.map(|direction| {
             let test = &summary[direction];
             let texts = test["server_measurements"].as_array().unwrap();
-            let measurements = texts.iter().map(|text| parse(text)).collect();
+            let measurements = texts.iter().map(parse).collect();
             let printed = Printed::new(&test["bits_per_second"], measurements);
             assert_eq!(printed.uuid, test["uuid"].as_str().unwrap());
             Printed { rate: printed.rate / 1e6, ..printed }

@@ -3,6 +3,8 @@
 //!
 //! In a lab with a token bucket of 1 Mbit/s. Reference figures:
 //! `reference/kernel-facts.md` E1.
+#![allow(clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
+#![allow(clippy::print_stdout, reason = "the figures are what this suite is for")]
 
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -70,7 +72,6 @@ fn cubic_closes_a_second_after_what_is_in_flight_and_finds_the_rate() {
 }
 
 /// One download behind each queue length.
-#[expect(clippy::print_stdout, reason = "the figures are what this suite is for")]
 fn downloads(congestion_control: &str) -> Vec<(u64, Download)> {
     let is_full = std::env::var_os("TRIGPOINT_PROVE").is_some_and(|form| form == "full");
     let queues: &[u64] = if is_full { &[100_000, 300_000, 1_000_000] } else { &[300_000] };

@@ -31,7 +31,7 @@ fn a_thousand_silent_connections_are_closed_and_take_little_memory() {
     println!("    {CROWD} silent connections: memory grew by {grown} KiB at most");
     assert!(grown < MOST_MEMORY_KIB, "{grown} KiB");
     ports.extend(silent_crowd(&station, || speedtest(&station)));
-    await_flows(&station, &ports);
+    await_flows(&station, "other", &ports);
     station.stop();
 }
 
@@ -65,7 +65,7 @@ fn a_thousand_connections_that_close_at_once_all_have_rows() {
     let ports = ports(&crowd);
     drop(crowd);
     test.finished(DEADLINE).expect_code(0);
-    await_flows(&station, &ports);
+    await_flows(&station, "other", &ports);
     station.stop();
 }
 
@@ -76,7 +76,7 @@ fn a_thousand_connections_that_come_and_go_all_have_rows() {
     let ports: Vec<u16> = (0..CROWD)
         .map(|_| TcpStream::connect(host(station.ws())).unwrap().local_addr().unwrap().port())
         .collect();
-    await_flows(&station, &ports);
+    await_flows(&station, "other", &ports);
     station.stop();
 }
 

@@ -42,11 +42,11 @@ fn a_forbidden_frame_ends_its_connection_with_the_right_code() {
             ports.push(client.port());
         }
     }
-    speedtest(&station);
-    await_flows(&station, &ports);
+    await_flows(&station, "test", &ports);
     for port in ports {
         assert_eq!(end_reason(&station, port), "protocol_error");
     }
+    speedtest(&station);
     station.stop();
 }
 
@@ -83,7 +83,7 @@ fn a_stream_that_ends_inside_a_frame_ends_the_test() {
         client.drain().unwrap();
         ports.push(client.port());
     }
-    await_flows(&station, &ports);
+    await_flows(&station, "test", &ports);
     for port in ports {
         assert_eq!(end_reason(&station, port), "client_closed");
     }

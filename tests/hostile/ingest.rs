@@ -25,7 +25,7 @@ fn garbage_ends_its_connection_and_the_collector_still_serves_a_station() {
     let ingest = url(&collector, "https://");
 
     let hello_of_16_kib: &[u8] = &[0x16, 0x03, 0x01, 0x40, 0x00, 0x01, 0xff, 0xff, 0xff];
-    for garbage in [HTTP2_PREFACE, hello_of_16_kib, &[0xff; 100_000]] {
+    for garbage in [HTTP2_PREFACE, hello_of_16_kib, &vec![0xff; 100_000]] {
         let mut connection = TcpStream::connect(host(&ingest)).unwrap();
         connection.set_read_timeout(Some(DEADLINE)).unwrap();
         // It may be over before all of it is written.
@@ -45,7 +45,7 @@ fn garbage_ends_its_connection_and_the_collector_still_serves_a_station() {
         connection
             .write_all(&[HTTP2_PREFACE, &[0, 0, 0, 4, 0, 0, 0, 0, 0], &frame].concat())
             .unwrap();
-        let _ = connection.write_all(&[0xff; 100_000]);
+        let _ = connection.write_all(&vec![0xff; 100_000]);
         assert_ends(&mut connection);
     }
 

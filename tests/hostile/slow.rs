@@ -30,7 +30,7 @@ fn a_request_of_one_byte_a_second_is_given_ten_seconds() {
     }
     let elapsed = started.elapsed();
     assert!((9.0..14.0).contains(&elapsed.as_secs_f64()), "closed after {elapsed:?}");
-    await_flows(&station, &[client.local_addr().unwrap().port()]);
+    await_flows(&station, "other", &[client.local_addr().unwrap().port()]);
     station.stop();
 }
 
@@ -52,6 +52,6 @@ fn a_frame_header_in_single_bytes_and_no_close_end_at_the_longest_time() {
     let port = client.port();
     drop(client);
     assert_eq!(end_reason(&station, port), "timed_out");
-    await_flows(&station, &[port]);
+    await_flows(&station, "test", &[port]);
     station.stop();
 }

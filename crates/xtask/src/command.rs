@@ -15,6 +15,14 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO"));
     command.args(arguments).current_dir(root());
+    // What `cargo run` tells this program about itself: ring's build script
+    // watches it, and would have everything above it, DataFusion too, built again.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CFG_"].iter().any(|p| text.starts_with(p)) {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 

@@ -15,7 +15,7 @@ use crate::tools;
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// What to prove: all of them with `all`
-    #[arg(value_parser = ["truth", "fresh", "slow-links", "hostile", "clients", "fuzz", "all"])]
+    #[arg(value_parser = ["truth", "fresh", "lab", "slow-links", "hostile", "clients", "fuzz", "all"])]
     topic: String,
     /// The short form that CI runs
     #[arg(long)]
@@ -26,6 +26,7 @@ pub(crate) struct Options {
 const SUITES: &[(&str, &str)] = &[
     ("truth", "truth"),
     ("fresh", "freshness"),
+    ("lab", "lab"),
     ("slow-links", "slow_links"),
     ("hostile", "hostile"),
     ("clients", "real_clients"),
@@ -67,8 +68,8 @@ fn prove(topic: &str, full: bool) -> Result<Outcome> {
         test.env("TRIGPOINT_PROVE", "full");
     }
     match topic {
-        "slow-links" | "truth" | "hostile" => {
-            tools::debian(&[("tc", "iproute2"), ("ethtool", "ethtool")])?;
+        "lab" | "slow-links" | "truth" | "hostile" => {
+            tools::debian(&[("tc", "iproute2"), ("ethtool", "ethtool"), ("python3", "python3")])?;
         }
         "clients" => {
             tools::debian(&[("chromium", "chromium")])?;
