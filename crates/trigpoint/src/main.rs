@@ -12,7 +12,14 @@ mod version;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use trigpoint_process::{exit, tls};
+
+/// Encoding Parquet takes and gives back some 200 MB for each commit, on whatever
+/// thread is free, and rows that stay lie between.  glibc keeps that for each of
+/// its arenas, and grew to gigabytes (`cargo xtask bench growth`).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     tls::install_provider();

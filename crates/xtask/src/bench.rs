@@ -4,6 +4,7 @@
 //! sides of a pair alike.  Nothing here is a test; nothing here passes or fails
 //! a build.
 
+mod growth;
 mod hostile;
 mod memory;
 mod ndt7;
@@ -24,6 +25,8 @@ enum What {
     Ndt7(ndt7::Options),
     /// Memory of the server and its sockets for each additional slow download
     Memory(memory::Options),
+    /// Whether `trigpoint standalone` grows with the tests that it has served
+    Growth(growth::Options),
     /// What a running download loses to crowds of idle or closing connections
     Hostile(hostile::Options),
 }
@@ -32,6 +35,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.what {
         What::Ndt7(options) => ndt7::run(options),
         What::Memory(options) => memory::run(options),
+        What::Growth(options) => growth::run(options),
         What::Hostile(options) => hostile::run(options),
     }
 }

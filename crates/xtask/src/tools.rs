@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::command::{cargo, program, run};
+use crate::command::{cargo, program, root, run};
 
 /// Versions of the real peers (shared facts: they are what the field runs).
 const NDT7_CLIENT: &str = "0.3.1";
@@ -27,6 +27,11 @@ pub(crate) fn cache() -> Result<PathBuf> {
 /// Both executables, in the profile of daily work.
 pub(crate) fn build_executables() -> Result<()> {
     run(&mut cargo(&["build", "--workspace", "--bins", "--locked", "--quiet"]))
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// M-Lab's Rust client; the path of its executable.

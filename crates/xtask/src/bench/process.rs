@@ -8,7 +8,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::command::{cargo, root, run};
+use crate::command::{cargo, run};
+use crate::tools;
 
 /// What `bench-peer` prints when it ends.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -38,9 +39,7 @@ impl Executables {
             "trigpoint-testkit",
             "--bins",
         ]))?;
-        let target = std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| root().join("target"), PathBuf::from)
-            .join("release");
+        let target = tools::target().join("release");
         Ok(Self { station: target.join("trigpoint-station"), peer: target.join("bench-peer") })
     }
 }
@@ -132,7 +131,7 @@ impl Drop for Running {
     }
 }
 
-/// A station without a collector, its spool in a folder of its own.
+/// A station with its data in a folder of its own.
 pub(crate) struct Station {
     pub(crate) process: Running,
     pub(crate) ws: String,
@@ -141,36 +140,53 @@ pub(crate) struct Station {
 }
 
 impl Station {
+    /// `trigpoint-station server` without a collector.
     pub(crate) fn start(
         executables: &Executables,
         core: Option<usize>,
         congestion_control: &str,
         seconds: f64,
     ) -> Result<Self> {
+        let arguments = [
+            "server",
+            "--admin-port",
+            "0",
+            "--congestion-control",
+            congestion_control,
+            "--max-tests",
+            "1000",
+        ];
+        Self::serve(&executables.station, core, &arguments, seconds)
+    }
+
+    /// `trigpoint standalone`.
+    pub(crate) fn standalone(executable: &Path, seconds: f64) -> Result<Self> {
+        Self::serve(executable, None, &["standalone"], seconds)
+    }
+
+    fn serve(
+        executable: &Path,
+        core: Option<usize>,
+        arguments: &[&str],
+        seconds: f64,
+    ) -> Result<Self> {
         let data = std::env::temp_dir().join(format!("trigpoint-bench-{}", std::process::id()));
         fs::create_dir_all(&data).with_context(|| format!("create `{}`", data.display()))?;
         let seconds = format!("{seconds}s");
         let folder = data.to_string_lossy().into_owned();
-        let arguments = [
-            "server",
+        let common = [
             "--listen",
             "127.0.0.1",
             "--ws-port",
             "0",
             "--wss-port",
             "0",
-            "--admin-port",
-            "0",
             "--data-dir",
             &folder,
-            "--congestion-control",
-            congestion_control,
             "--test-duration",
             &seconds,
-            "--max-tests",
-            "1000",
         ];
-        let mut process = Running::start(&executables.station, core, &arguments)?;
+        let mut process = Running::start(executable, core, &[arguments, &common].concat())?;
         let ws = address(&process.line_with("ws://")?, "ws://")?;
         let wss = address(&process.line_with("wss://")?, "wss://")?;
         Ok(Self { process, ws, wss, data })
