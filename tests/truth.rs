@@ -80,7 +80,7 @@ fn every_figure_of_a_test_is_true() {
     what_is_not_set_is_null(&lake);
     every_measurement_is_in_the_row(&lake, &printed);
     every_gap_is_explained(&lake);
-    every_poll_is_accounted_for(&lake);
+    every_poll_is_accounted_for(&lake, printed.len());
 }
 
 /// Runs both directions and gives the summary.
@@ -185,31 +185,50 @@ fn what_is_not_set_is_null(lake: &Lake) {
     ));
 }
 
-/// The snapshots of each test between the start and the end of its measurement.
-const WINDOW: &str = "WITH polls AS (SELECT s.flow_id, s.n, s.elapsed_us, \
-     CAST(s.request_time AS BIGINT) AS requested, CAST(s.reply_time AS BIGINT) AS replied, \
-     s.polls_unchanged_before AS unchanged, s.polls_missed_before AS missed, \
-     CAST(t.start_time AS BIGINT) AS started FROM snapshots s \
-     JOIN speed_tests t ON t.flow_id = s.flow_id \
-     WHERE CAST(s.request_time AS BIGINT) BETWEEN CAST(t.start_time AS BIGINT) \
-     AND CAST(t.start_time AS BIGINT) + t.last_elapsed_us)";
+const PERIOD_US: i64 = 10_000;
 
-fn every_poll_is_accounted_for(lake: &Lake) {
+/// The snapshots of each test from the start of its measurement to the end;
+/// `place` is the poll's among those that were due since that start.
+const POLLS: &str = "WITH polls AS (SELECT s.flow_id, s.n, s.elapsed_us, \
+     s.polls_missed_before AS missed, s.poll_no - f.watched_poll_no + 1 AS place, \
+     CAST(t.start_time AS BIGINT) AS started, CAST(s.request_time AS BIGINT) AS requested, \
+     CAST(s.reply_time AS BIGINT) AS replied FROM speed_tests t \
+     JOIN flows f ON f.flow_id = t.flow_id JOIN snapshots s ON s.flow_id = t.flow_id \
+     WHERE s.poll_no >= f.watched_poll_no AND CAST(s.request_time AS BIGINT) <= \
+     CAST(t.start_time AS BIGINT) + t.last_elapsed_us)";
+
+fn every_poll_is_accounted_for(lake: &Lake, tests: usize) {
+    the_numbers_of_polls_leave_no_hole(lake);
+    every_row_has_its_place_in_the_window(lake);
     let mut shares = Vec::new();
-    // From the first to the last poll of the measurement that has a row; what
-    // the first row counts before itself lies before that.
-    for row in lake.query(&format!(
-        "{WINDOW}, ordered AS (SELECT *, row_number() OVER (PARTITION BY flow_id ORDER BY n) \
-         AS place FROM polls) SELECT flow_id, \
-         sum(CASE WHEN place > 1 THEN 1 + unchanged ELSE 0 END) AS done, \
-         sum(CASE WHEN place > 1 THEN missed ELSE 0 END) AS missed, \
-         max(requested) - min(requested) AS window_us FROM ordered GROUP BY flow_id"
-    )) {
-        let figure = |name: &str| row[name].as_f64().unwrap();
-        let (done, missed) = (figure("done"), figure("missed"));
-        let due = figure("window_us") / 10_000.0;
-        assert!((done + missed - due).abs() <= 1.0, "{due} polls were due: {row}");
-        shares.push(done / (done + missed));
+    let rows = lake.query(&format!(
+        "{POLLS}, ordered AS (SELECT *, lag(place, 1, 0) OVER (PARTITION BY flow_id ORDER BY n) \
+         AS place_before FROM polls), counted AS (SELECT flow_id, max(place) AS polls, \
+         sum(least(missed, place - place_before - 1)) AS missed, \
+         max(requested - started) AS last_requested FROM ordered GROUP BY flow_id) \
+         SELECT t.flow_id, t.last_elapsed_us, CAST(t.start_time AS BIGINT) AS started, \
+         CAST(f.watched_time AS BIGINT) AS watched_from, f.watched_us, f.watched_polls_done, \
+         f.watched_polls_missed, f.polls_done, f.polls_missed, c.polls AS row_polls, \
+         c.missed AS row_missed, c.last_requested FROM speed_tests t \
+         JOIN flows f ON f.flow_id = t.flow_id JOIN counted c ON c.flow_id = t.flow_id"
+    ));
+    assert_eq!(rows.len(), tests, "tests with polls");
+    for row in rows {
+        let figure = |name: &str| row[name].as_i64().unwrap();
+        let (done, missed) = (figure("watched_polls_done"), figure("watched_polls_missed"));
+        // From the start of the measurement beyond its end: a socket that a poll
+        // did not find is watched up to the poll before, so it was there less
+        // than two periods after that one's instant.
+        assert_eq!(figure("watched_from"), figure("started"), "{row}");
+        let watched = figure("watched_us");
+        assert!(watched > figure("last_elapsed_us") - 2 * PERIOD_US, "{row}");
+        fills(done + missed, watched, &row);
+        // The same by the rows, which end with the last poll that saw a change.
+        let (row_polls, row_missed) = (figure("row_polls"), figure("row_missed"));
+        fills(done + missed - row_polls, watched - figure("last_requested"), &row);
+        assert!(row_missed <= missed && row_polls - row_missed <= done, "{row}");
+        assert!(missed <= figure("polls_missed") && done <= figure("polls_done"), "{row}");
+        shares.push(done as f64 / (done + missed) as f64);
     }
     shares.sort_unstable_by(f64::total_cmp);
     let (median, worst) = (shares[shares.len() / 2], shares[0]);
@@ -224,12 +243,39 @@ fn every_poll_is_accounted_for(lake: &Lake) {
     }
 }
 
+/// So many polls were due in that time, to one.
+#[track_caller]
+fn fills(polls: i64, window_us: i64, row: &Value) {
+    let due = window_us as f64 / PERIOD_US as f64;
+    assert!((polls as f64 - due).abs() <= 1.0, "{polls} polls, {due} were due: {row}");
+}
+
+/// Each row counts every poll since the one before it, in every connection.
+fn the_numbers_of_polls_leave_no_hole(lake: &Lake) {
+    all_are_zero(&lake.row(
+        "SELECT count(*) FILTER (WHERE n <> n_before + 1) AS n, count(*) FILTER (WHERE \
+         poll_no <> poll_no_before + 1 + polls_unchanged_before + polls_missed_before) AS poll_no \
+         FROM (SELECT *, lag(n, 1, -1) OVER w AS n_before, \
+         lag(poll_no, 1, -1) OVER w AS poll_no_before FROM snapshots \
+         WINDOW w AS (PARTITION BY flow_id ORDER BY n))",
+    ));
+}
+
+/// From the start of the measurement to each single row; a late first poll
+/// comes after the missed ones.
+fn every_row_has_its_place_in_the_window(lake: &Lake) {
+    let wrong = format!(
+        "{POLLS} SELECT * FROM polls \
+         WHERE abs(place * {PERIOD_US} - (requested - started)) > {PERIOD_US} LIMIT 3"
+    );
+    assert_eq!(lake.query(&wrong), Vec::<Value>::new());
+}
+
 fn every_gap_is_explained(lake: &Lake) {
-    // A thread that is held up between its choice of the instant and the poll
-    // counts what it missed meanwhile at its next poll.
+    // The first gap is the one from the start of the measurement.
     let gaps = format!(
-        "{WINDOW}, gaps AS (SELECT *, elapsed_us - lag(elapsed_us) OVER w AS gap, \
-         lead(missed, 1, 0) OVER w AS missed_after FROM polls \
+        "{POLLS}, gaps AS (SELECT *, place - lag(place, 1, 0) OVER w AS polls, \
+         coalesce(elapsed_us - lag(elapsed_us) OVER w, replied - started) AS gap FROM polls \
          WINDOW w AS (PARTITION BY flow_id ORDER BY n)) \
          SELECT *, replied - requested AS waited FROM gaps WHERE gap > 25000"
     );
@@ -238,9 +284,8 @@ fn every_gap_is_explained(lake: &Lake) {
     for row in &rows {
         let figure = |name: &str| row[name].as_i64().unwrap();
         longest = longest.max(figure("gap"));
-        let polls = 1 + figure("unchanged") + figure("missed") + figure("missed_after");
-        // A poll counts from its instant, up to a period and a half late.
-        let explained = polls * 10_000 + 15_000 + figure("waited");
+        // A poll counts for the instant before it, up to a period late.
+        let explained = (figure("polls") + 1) * PERIOD_US + figure("waited");
         assert!(figure("gap") <= explained, "{row}");
     }
     println!("{} gaps above 25 ms, the longest {} ms", rows.len(), longest / 1000);

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tracing::{error, warn};
-use trigpoint_record::tables::flows::{self, LastPoll, RttQuantiles};
+use trigpoint_record::tables::flows::{self, LastPoll, RttQuantiles, Watched};
 use trigpoint_record::tables::snapshots::{Attributes, Header, Snapshot, Snapshots};
 use trigpoint_record::tables::speed_tests::SpeedTest;
 use trigpoint_record::tables::stations::StationEvent;
@@ -265,6 +265,13 @@ impl Writer {
             polls_done: closed.polls_done,
             polls_unchanged: closed.polls_unchanged,
             polls_missed: closed.polls_missed,
+            watched: closed.watched.map(|watched| Watched {
+                time: watched.since.wall_us,
+                elapsed_us: watched.elapsed_us,
+                poll_no: watched.poll_no,
+                polls_done: watched.polls_done,
+                polls_missed: watched.polls_missed,
+            }),
             longest_gap_us: closed.longest_gap_us,
             rtt: closed.rtt.map(|rtt| RttQuantiles {
                 min_us: rtt.min_us.into(),

@@ -42,9 +42,9 @@ pub(crate) async fn run(shared: &Arc<Shared>, upgraded: Upgraded) {
     let key = SocketKey::new(local, remote, cookie);
     let flow_id = shared.prefix.flow_id(cookie);
     shared.recording.test_started(cookie, flow_id.as_str().to_owned());
-    shared.watcher.watch(key);
-
-    let (started, start_time) = (Instant::now(), clock::unix_us());
+    // The polls are due from the start of the measurement on, to the microsecond.
+    let start_time = shared.watcher.watch(key).wall_us;
+    let started = Instant::now();
     let connection = ConnectionInfo {
         client: key.remote.to_string(),
         server: key.local.to_string(),

@@ -60,6 +60,27 @@ pub struct RttSummary {
     pub max_us: u32,
 }
 
+/// A time in which a flow was watched.
+///
+/// Every poll that was due in it is done or missed, so that both together are
+/// its length in [`WATCHED_PERIOD`](crate::WATCHED_PERIOD)s, to less than one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watched {
+    /// When [`Watcher::watch`](crate::Watcher::watch) was called.
+    pub since: Moment,
+    /// How long it lasted, monotonic, microseconds: until
+    /// [`Watcher::unwatch`](crate::Watcher::unwatch) was called, until the end
+    /// of the flow, or until the last instant of a poll before one that did not
+    /// find the flow.
+    pub elapsed_us: u64,
+    /// [`Polled::poll_no`] of the first poll that was due in it.
+    pub poll_no: u64,
+    /// Polls in it that were answered.
+    pub polls_done: u64,
+    /// Polls in it that were due and did not happen.
+    pub polls_missed: u64,
+}
+
 /// A flow that is over.
 #[derive(Debug, Clone)]
 pub struct Closed {
@@ -80,6 +101,8 @@ pub struct Closed {
     pub polls_unchanged: u64,
     /// Polls that were due and did not happen.
     pub polls_missed: u64,
+    /// The last time that it was watched; `None` when it never was.
+    pub watched: Option<Watched>,
     /// Longest time between two answered polls, microseconds; `None` below two.
     pub longest_gap_us: Option<u64>,
     /// RTT over the answered polls; `None` when none had a sample.

@@ -27,7 +27,7 @@ mod sys;
 pub use clock::Moment;
 pub use counters::{Counter, Counters, LATENESS_BOUNDS_US, Lateness};
 pub use error::Error;
-pub use flow::{Closed, FinalFrom, Flow, Polled, RttSummary};
+pub use flow::{Closed, FinalFrom, Flow, Polled, RttSummary, Watched};
 pub use key::{Family, SocketKey};
 pub use message::{ParseError, SocketMessage, state};
 pub use netlink::{Datagram, Frame, FrameKind, Inspector, Netlink};

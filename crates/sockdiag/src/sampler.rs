@@ -18,9 +18,9 @@ use std::time::Duration;
 
 pub use engine::WATCHED_PERIOD;
 
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::netlink::EventListener;
-use crate::{Counters, Error, Family, Netlink, Recorder, SocketKey, Source, sys};
+use crate::{Counters, Error, Family, Moment, Netlink, Recorder, SocketKey, Source, sys};
 use engine::Engine;
 use inbox::{Inbox, Input, Outbox};
 
@@ -107,10 +107,11 @@ impl Sampler {
         Ok(Self { watcher, counters, events: Some(events), thread: Some(thread) })
     }
 
-    /// Polls the socket every [`WATCHED_PERIOD`] by exact get, until
-    /// [`Self::unwatch`] or its end.  Never blocks.
-    pub fn watch(&self, key: SocketKey) {
-        self.watcher.watch(key);
+    /// Polls the socket every [`WATCHED_PERIOD`] by exact get, from the
+    /// returned moment until [`Self::unwatch`] or its end.  A poll that is due
+    /// before the sampler hears of this is a missed one.  Never blocks.
+    pub fn watch(&self, key: SocketKey) -> Moment {
+        self.watcher.watch(key)
     }
 
     /// Polls the socket with the others again.  Never blocks.
@@ -159,13 +160,15 @@ pub struct Watcher {
 
 impl Watcher {
     /// See [`Sampler::watch`].
-    pub fn watch(&self, key: SocketKey) {
-        self.outbox.send(Input::Watch(key));
+    pub fn watch(&self, key: SocketKey) -> Moment {
+        let since = SystemClock.now();
+        self.outbox.send(Input::Watch(key, since));
+        since
     }
 
     /// See [`Sampler::unwatch`].
     pub fn unwatch(&self, cookie: u64) {
-        self.outbox.send(Input::Unwatch(cookie));
+        self.outbox.send(Input::Unwatch(cookie, SystemClock.now()));
     }
 }
 

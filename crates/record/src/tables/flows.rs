@@ -35,6 +35,8 @@ pub struct Flow {
     pub polls_unchanged: u64,
     /// Polls that were due and not made.
     pub polls_missed: u64,
+    /// While a test had it polled each 10 ms; none for other connections.
+    pub watched: Option<Watched>,
     /// Longest time between two answers.
     pub longest_gap_us: Option<u64>,
     /// Smoothed RTT over the polls.
@@ -44,6 +46,22 @@ pub struct Flow {
     /// What the kernel said in its destroy event: final.  Without it, the last
     /// poll is all that is known.
     pub destroyed: Option<TcpInfo>,
+}
+
+/// The time in which a connection was polled each 10 ms: polls done and missed
+/// are together its length in periods, to less than one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watched {
+    /// When it began, microseconds since the Unix epoch.
+    pub time: i64,
+    /// How long it was, by the monotonic clock.
+    pub elapsed_us: u64,
+    /// Number, in the connection, of the first poll that was due in it.
+    pub poll_no: u64,
+    /// Polls in it that were answered.
+    pub polls_done: u64,
+    /// Polls in it that were due and not made.
+    pub polls_missed: u64,
 }
 
 /// Distribution of the smoothed RTT over the polls of a connection.
@@ -72,7 +90,7 @@ pub struct LastPoll {
 
 const LAST_POLL: &[Column] = &structure_columns::<_, { FIELD_COUNT + 2 }>(FIELDS);
 
-const CELLS: &[Cell<Flow>; 25] = &[
+const CELLS: &[Cell<Flow>; 30] = &[
     Cell::new(
         1,
         "flow_id",
@@ -233,6 +251,46 @@ const CELLS: &[Cell<Flow>; 25] = &[
         "",
         "Version of the tables that the station wrote.",
         |_| crate::SCHEMA_VERSION.into(),
+    ),
+    Cell::new(
+        26,
+        "watched_time",
+        Kind::Time,
+        "us",
+        "From when on the connection was polled each 10 ms: the start_time of its test; NULL where it never was.",
+        |row| Value::time(row.watched.map(|watched| watched.time)),
+    ),
+    Cell::new(
+        27,
+        "watched_us",
+        Kind::Int,
+        "us",
+        "How long it was polled each 10 ms, by the monotonic clock: to the end of its test, or to the last poll before one that did not find its socket.",
+        |row| row.watched.map(|watched| watched.elapsed_us).into(),
+    ),
+    Cell::new(
+        28,
+        "watched_poll_no",
+        Kind::Int,
+        "",
+        "poll_no of the first poll that was due in that time.",
+        |row| row.watched.map(|watched| watched.poll_no).into(),
+    ),
+    Cell::new(
+        29,
+        "watched_polls_done",
+        Kind::Int,
+        "count",
+        "Polls in that time that were answered; with those missed, watched_us / 10 ms to less than one.",
+        |row| row.watched.map(|watched| watched.polls_done).into(),
+    ),
+    Cell::new(
+        30,
+        "watched_polls_missed",
+        Kind::Int,
+        "count",
+        "Polls in that time that were due and not made.",
+        |row| row.watched.map(|watched| watched.polls_missed).into(),
     ),
 ];
 

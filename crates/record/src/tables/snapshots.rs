@@ -196,21 +196,21 @@ const OWN: &[Column] = &[
         "bbr",
         Kind::Struct(BBR),
         "",
-        "State of BBR (INET_DIAG_BBRINFO); NULL under another algorithm.",
+        "State of BBR (INET_DIAG_BBRINFO); NULL under another algorithm, and in CLOSE_WAIT, LAST_ACK and CLOSING, where the kernel leaves it out.",
     ),
     Column::new(
         33,
         "vegas",
         Kind::Struct(VEGAS),
         "",
-        "State of Vegas and its kin (INET_DIAG_VEGASINFO); NULL under another algorithm.",
+        "State of Vegas and its kin (INET_DIAG_VEGASINFO); NULL under another algorithm, and in CLOSE_WAIT, LAST_ACK and CLOSING, where the kernel leaves it out.",
     ),
     Column::new(
         34,
         "dctcp",
         Kind::Struct(DCTCP),
         "",
-        "State of DCTCP (INET_DIAG_DCTCPINFO); NULL under another algorithm.",
+        "State of DCTCP (INET_DIAG_DCTCPINFO); NULL under another algorithm, and in CLOSE_WAIT, LAST_ACK and CLOSING, where the kernel leaves it out.",
     ),
 ];
 

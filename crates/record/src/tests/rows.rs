@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use proptest::prelude::*;
 use trigpoint_tcpinfo::{Bbr, Congestion, Meminfo, SkMeminfo, TcpInfo, congestion, field};
 
-use crate::tables::flows::{Flow, LastPoll, RttQuantiles};
+use crate::tables::flows::{Flow, LastPoll, RttQuantiles, Watched};
 use crate::tables::snapshots::{Attributes, Header, Snapshot, Snapshots};
 use crate::tables::speed_tests::{
     AppInfo, ClientMeasurement, Direction, EndReason, LastReading, ServerMeasurement, SpeedTest,
@@ -186,6 +186,13 @@ fn flow(destroyed: Option<TcpInfo>) -> Flow {
         polls_done: 100,
         polls_unchanged: 40,
         polls_missed: 3,
+        watched: Some(Watched {
+            time: 6,
+            elapsed_us: 999_000,
+            poll_no: 3,
+            polls_done: 97,
+            polls_missed: 2,
+        }),
         longest_gap_us: Some(25_000),
         rtt: Some(RttQuantiles { min_us: 1, median_us: 2, p95_us: 3, max_us: 4 }),
         last_poll: Some(LastPoll {
@@ -212,6 +219,15 @@ fn a_flow_ends_with_the_counters_of_its_destroy_event() {
     assert_eq!(get(&row, "rtt_p95_us"), Value::Int(3));
     assert_eq!(row.column("cookie").unwrap().int(0), Some(-1));
     assert_eq!(get(&row, "last_poll_time"), Value::Int(5));
+    for (name, value) in [
+        ("watched_time", 6),
+        ("watched_us", 999_000),
+        ("watched_poll_no", 3),
+        ("watched_polls_done", 97),
+        ("watched_polls_missed", 2),
+    ] {
+        assert_eq!(get(&row, name), Value::Int(value), "{name}");
+    }
 }
 
 #[test]
@@ -228,6 +244,7 @@ fn a_flow_that_was_never_polled_has_no_counters() {
     let flow = Flow {
         last_poll: None,
         rtt: None,
+        watched: None,
         longest_gap_us: None,
         test_id: Some("t".into()),
         ..flow(None)
@@ -235,7 +252,8 @@ fn a_flow_that_was_never_polled_has_no_counters() {
     let row = batch(&FLOWS, flow.into_row(&station()));
     assert_eq!(get(&row, "final_from"), Value::from("none"));
     assert_eq!(get(&row, "belonged_to"), Value::from("test"));
-    for name in ["bytes_acked", "tcp_info_len_bytes", "rtt_min_us", "longest_gap_us"] {
+    for name in ["bytes_acked", "tcp_info_len_bytes", "rtt_min_us", "longest_gap_us", "watched_us"]
+    {
         assert_eq!(get(&row, name), Value::Null, "{name}");
     }
 }

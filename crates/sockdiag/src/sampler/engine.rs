@@ -15,7 +15,7 @@ use crate::{
 };
 
 use super::Settings;
-use super::grid::Grid;
+use super::grid::{Grid, Grids};
 use super::inbox::Input;
 use super::remembered::Remembered;
 use super::tracked::Tracked;
@@ -30,8 +30,6 @@ pub(super) struct Engine<S, C> {
     source: S,
     clock: C,
     flows: Flows,
-    watched_grid: Grid,
-    other_grid: Grid,
     /// When to dump out of turn, after a dump failed or events were lost.
     dump_at_ns: Option<u64>,
     /// Number of the last round of dumps, from 1.
@@ -42,6 +40,7 @@ pub(super) struct Engine<S, C> {
 
 /// The live flows and those who are told about them.
 struct Flows {
+    grids: Grids,
     live: HashMap<u64, Tracked>,
     /// Cookies of watched flows; may hold some that ended.
     watched: Vec<u64>,
@@ -67,6 +66,10 @@ impl<S: Source, C: Clock> Engine<S, C> {
             source,
             clock,
             flows: Flows {
+                grids: Grids {
+                    watched: Grid::new(start, WATCHED_PERIOD.as_nanos() as u64),
+                    other: Grid::new(start, settings.other_period.as_nanos() as u64),
+                },
                 live: HashMap::new(),
                 watched: Vec::new(),
                 vanished: VecDeque::new(),
@@ -76,8 +79,6 @@ impl<S: Source, C: Clock> Engine<S, C> {
                 recorder,
                 counters,
             },
-            watched_grid: Grid::new(start, WATCHED_PERIOD.as_nanos() as u64),
-            other_grid: Grid::new(start, settings.other_period.as_nanos() as u64),
             dump_at_ns: None,
             dumps: 0,
             dump_failed: false,
@@ -86,9 +87,10 @@ impl<S: Source, C: Clock> Engine<S, C> {
 
     /// How long nothing is due.
     pub(super) fn wait(&self) -> Duration {
-        let watched = (!self.flows.watched.is_empty()).then(|| self.watched_grid.deadline_ns());
+        let grids = &self.flows.grids;
+        let watched = (!self.flows.watched.is_empty()).then(|| grids.watched.deadline_ns());
         let grace = self.flows.vanished.front().map(|(deadline, _)| *deadline);
-        let other = self.other_grid.deadline_ns();
+        let other = grids.other.deadline_ns();
         let deadline =
             [watched, grace, self.dump_at_ns].into_iter().flatten().fold(other, u64::min);
         Duration::from_nanos(deadline.saturating_sub(self.clock.now().monotonic_ns))
@@ -98,37 +100,34 @@ impl<S: Source, C: Clock> Engine<S, C> {
     pub(super) fn run_due(&mut self) {
         let now = self.clock.now().monotonic_ns;
         if !self.flows.watched.is_empty()
-            && let Some(due) = self.watched_grid.take_due(now)
+            && let Some(late_us) = self.flows.grids.watched.take_due(now)
         {
-            self.flows.counters.lateness.observe(due.late_us);
-            self.poll_watched(due.index);
+            self.flows.counters.lateness.observe(late_us);
+            self.poll_watched();
         }
         let now = self.clock.now().monotonic_ns;
-        let due = self.other_grid.take_due(now);
-        if let Some(due) = due {
-            self.flows.counters.lateness.observe(due.late_us);
+        let due = self.flows.grids.other.take_due(now);
+        if let Some(late_us) = due {
+            self.flows.counters.lateness.observe(late_us);
         }
         if due.is_some() || self.dump_at_ns.is_some_and(|at| at <= now) {
-            self.poll_others(self.other_grid.index_at(now), due.is_some());
+            self.poll_others(self.flows.grids.other.index_at(now), due.is_some());
         }
         self.flows.end_graces(self.clock.now().monotonic_ns);
     }
 
     /// Takes in what another thread said.
     pub(super) fn handle(&mut self, input: Input) {
-        let now = self.clock.now();
         match input {
-            Input::Watch(key) => self.watch(key, now),
-            Input::Unwatch(cookie) => self.unwatch(cookie, now),
+            Input::Watch(key, since) => self.flows.watch(key, since),
+            Input::Unwatch(cookie, until) => self.flows.unwatch(cookie, until),
             Input::Notice(Notice::Destroyed(message, received)) => {
-                self.flows.destroyed(*message, received, |watched| {
-                    let grid = if watched { &self.watched_grid } else { &self.other_grid };
-                    grid.index_at(received.monotonic_ns)
-                });
+                self.flows.destroyed(*message, received);
             }
             Input::Notice(Notice::Lost) => {
                 // Soon, but one dump for a burst of losses.
-                self.dump_at_ns.get_or_insert(now.monotonic_ns + SOON_NS);
+                let soon = self.clock.now().monotonic_ns + SOON_NS;
+                self.dump_at_ns.get_or_insert(soon);
             }
             Input::Stop => {}
         }
@@ -144,49 +143,24 @@ impl<S: Source, C: Clock> Engine<S, C> {
         }
     }
 
-    fn watch(&mut self, key: SocketKey, now: Moment) {
-        self.leave_pause(now.monotonic_ns);
-        let index = self.watched_grid.index_at(now.monotonic_ns);
-        let tracked = self.flows.open(key, now, true, index);
-        if !tracked.watched {
-            tracked.regrid(true, index);
-        }
-        if !self.flows.watched.contains(&key.cookie) {
-            self.flows.watched.push(key.cookie);
-        }
-    }
-
-    /// The watched grid stands still without watched flows; call before one comes.
-    fn leave_pause(&mut self, now_ns: u64) {
-        if self.flows.watched.is_empty() {
-            self.watched_grid.resume(now_ns);
-        }
-    }
-
-    fn unwatch(&mut self, cookie: u64, now: Moment) {
-        self.flows.watched.retain(|watched| *watched != cookie);
-        if let Some(tracked) = self.flows.live.get_mut(&cookie)
-            && tracked.watched
-        {
-            let missed = self.watched_grid.index_at(now.monotonic_ns);
-            self.flows.counters.polls_missed.add(tracked.miss_through(missed));
-            tracked.regrid(false, self.other_grid.index_at(now.monotonic_ns));
-        }
-    }
-
-    fn poll_watched(&mut self, index: u64) {
+    fn poll_watched(&mut self) {
         let mut watched = std::mem::take(&mut self.flows.watched);
-        watched.retain(|cookie| self.poll_exactly(*cookie, index));
+        watched.retain(|cookie| self.poll_exactly(*cookie));
         self.flows.watched = watched;
     }
 
     /// Polls one flow by exact get; false when it is over.
-    fn poll_exactly(&mut self, cookie: u64, index: u64) -> bool {
+    fn poll_exactly(&mut self, cookie: u64) -> bool {
         let Some(tracked) = self.flows.live.get(&cookie) else { return false };
         if tracked.vanished.is_some() {
             return false;
         }
+        // A round may take long, or be held up: each poll has its own instant.
         let request = self.clock.now();
+        let index = self.flows.grids.of(tracked.is_watched).index_at(request.monotonic_ns);
+        if tracked.is_watched && tracked.is_accounted(index) {
+            return true;
+        }
         let answer = self.source.get(&tracked.flow.key);
         let reply = self.clock.now();
         let counters = &self.flows.counters;
@@ -213,14 +187,14 @@ impl<S: Source, C: Clock> Engine<S, C> {
     /// and asks for those that were not shown.
     fn poll_others(&mut self, index: u64, regular: bool) {
         self.dumps += 1;
-        self.leave_pause(self.clock.now().monotonic_ns);
+        self.flows.leave_pause(self.clock.now());
         let mut complete = true;
         for family in [Family::V4, Family::V6] {
             let (flows, dumps) = (&mut self.flows, self.dumps);
             match self.source.dump(family, &mut |reply| flows.dumped(reply, dumps, index)) {
                 Ok(()) => {
                     self.flows.counters.dumps.add(1);
-                    self.ask_for_unseen(family, index);
+                    self.ask_for_unseen(family);
                 }
                 Err(error) => {
                     self.flows.counters.dumps_failed.add(1);
@@ -245,7 +219,7 @@ impl<S: Source, C: Clock> Engine<S, C> {
 
     /// A flow that a complete dump did not show may only be in a state that
     /// dumps leave out, so it is asked for.
-    fn ask_for_unseen(&mut self, family: Family, index: u64) {
+    fn ask_for_unseen(&mut self, family: Family) {
         let unseen: Vec<u64> = self
             .flows
             .live
@@ -253,27 +227,52 @@ impl<S: Source, C: Clock> Engine<S, C> {
             .filter_map(|(cookie, tracked)| {
                 let asked = tracked.flow.key.family == family
                     && tracked.seen_in_dump != self.dumps
-                    && !tracked.watched
+                    && !tracked.is_watched
                     && tracked.vanished.is_none();
                 asked.then_some(*cookie)
             })
             .collect();
         for cookie in unseen {
-            self.poll_exactly(cookie, index);
+            self.poll_exactly(cookie);
         }
     }
 }
 
 impl Flows {
-    /// The flow of a socket, opened if it is new; polls up to `accounted` are
+    /// Opens the flow of a socket if it is new; polls up to `accounted` are
     /// none of its own.
-    fn open(&mut self, key: SocketKey, now: Moment, watched: bool, accounted: u64) -> &mut Tracked {
+    fn open(&mut self, key: SocketKey, now: Moment, accounted: u64) {
         self.live.entry(key.cookie).or_insert_with(|| {
             let flow = Flow { key, opened: now };
             self.counters.flows_opened.add(1);
             self.recorder.opened(&flow);
-            Tracked::new(flow, watched, accounted)
-        })
+            Tracked::new(flow, accounted)
+        });
+    }
+
+    fn watch(&mut self, key: SocketKey, since: Moment) {
+        self.leave_pause(since);
+        self.open(key, since, self.grids.other.index_at(since.monotonic_ns));
+        if let Some(tracked) = self.live.get_mut(&key.cookie) {
+            self.counters.polls_missed.add(tracked.watch(since, &self.grids));
+        }
+        if !self.watched.contains(&key.cookie) {
+            self.watched.push(key.cookie);
+        }
+    }
+
+    fn unwatch(&mut self, cookie: u64, until: Moment) {
+        self.watched.retain(|watched| *watched != cookie);
+        if let Some(tracked) = self.live.get_mut(&cookie) {
+            self.counters.polls_missed.add(tracked.unwatch(until, &self.grids));
+        }
+    }
+
+    /// The watched grid stands still without watched flows; call before one comes.
+    fn leave_pause(&mut self, from: Moment) {
+        if self.watched.is_empty() {
+            self.grids.watched.resume(from.monotonic_ns);
+        }
     }
 
     fn is_of_interest(&self, key: &SocketKey) -> bool {
@@ -288,22 +287,21 @@ impl Flows {
             if reply.message.is_mini_socket() || !self.is_of_interest(&key) {
                 return;
             }
-            self.open(key, reply.reply, false, index.saturating_sub(1));
+            self.open(key, reply.reply, index.saturating_sub(1));
         }
         let Some(tracked) = self.live.get_mut(&key.cookie) else { return };
         tracked.seen_in_dump = dump;
         if tracked.vanished.is_some() && !reply.message.is_mini_socket() {
             // A get misses a socket at times while its place in the table changes.
             tracked.vanished = None;
-            if tracked.watched {
+            if tracked.is_watched {
                 self.watched.push(key.cookie);
             }
         }
-        // Shown by a repeated dump, or polled by exact gets: nothing to add.
-        if tracked.watched || tracked.vanished.is_some() || tracked.is_accounted(index) {
-            return;
+        // Polled by exact gets, or over: nothing to add.
+        if !tracked.is_watched && tracked.vanished.is_none() {
+            self.polled(index, reply);
         }
-        self.polled(index, reply);
     }
 
     /// A poll was answered; false when the flow is over.
@@ -311,8 +309,11 @@ impl Flows {
         let Reply { request, reply, message } = reply;
         let (cookie, over) = (message.key.cookie, message.is_mini_socket());
         let Some(tracked) = self.live.get_mut(&cookie) else { return false };
-        let missed = tracked.polled(index, request, reply, message, &mut *self.recorder);
-        self.counters.polls_missed.add(missed);
+        // A repeated dump shows nothing that is due.
+        if !tracked.is_accounted(index) {
+            let missed = tracked.polled(index, request, reply, message, &mut *self.recorder);
+            self.counters.polls_missed.add(missed);
+        }
         if over {
             self.vanish(cookie, reply, index);
         }
@@ -340,31 +341,23 @@ impl Flows {
         }
     }
 
-    /// A destroy event came; `index_at` tells the latest instant of a grid.
-    fn destroyed(
-        &mut self,
-        message: SocketMessage,
-        received: Moment,
-        index_at: impl Fn(bool) -> u64,
-    ) {
+    /// A destroy event came.
+    fn destroyed(&mut self, message: SocketMessage, received: Moment) {
         let key = message.key;
-        if let Some(tracked) = self.live.get_mut(&key.cookie) {
-            if tracked.vanished.is_none() {
-                let missed = tracked.miss_through(index_at(tracked.watched));
-                self.counters.polls_missed.add(missed);
+        if !self.live.contains_key(&key.cookie) {
+            if self.ended_without_event.remove(key.cookie) || !self.is_of_interest(&key) {
+                self.counters.events_ignored.add(1);
+                return;
             }
-        } else if self.ended_without_event.remove(key.cookie) || !self.is_of_interest(&key) {
-            self.counters.events_ignored.add(1);
-            return;
-        } else {
             // Shorter than a poll.
-            self.open(key, received, false, index_at(false));
+            self.open(key, received, self.grids.other.index_at(received.monotonic_ns));
         }
         self.close(key.cookie, received, Some(message));
     }
 
     fn close(&mut self, cookie: u64, closed: Moment, last_word: Option<SocketMessage>) {
-        if let Some(tracked) = self.live.remove(&cookie) {
+        if let Some(mut tracked) = self.live.remove(&cookie) {
+            self.counters.polls_missed.add(tracked.end(closed, &self.grids));
             let closed = tracked.close(closed, last_word.and_then(|message| message.tcp_info));
             self.counters.flows_closed.add(1);
             self.recorder.closed(&closed);

@@ -2,9 +2,9 @@
 
 /// Instants `start + index * period` on the monotonic clock.
 ///
-/// A late round stands for the latest instant that passed; those before it are
-/// missed.  The next round keeps half a period's distance, so that a late
-/// round is never followed by another at once.
+/// A poll stands for the latest instant that had passed when the kernel was
+/// asked; those that no poll stands for are missed.  The next round keeps half
+/// a period's distance, so that a late round is never followed by another at once.
 #[derive(Debug)]
 pub(super) struct Grid {
     start_ns: u64,
@@ -12,13 +12,17 @@ pub(super) struct Grid {
     next: u64,
 }
 
-/// A round of polls that is to be done now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Due {
-    /// Index of the instant that the round stands for.
-    pub(super) index: u64,
-    /// How late the round is against the instant it was awaited at.
-    pub(super) late_us: u64,
+/// The grids of watched flows and of the others.
+#[derive(Debug)]
+pub(super) struct Grids {
+    pub(super) watched: Grid,
+    pub(super) other: Grid,
+}
+
+impl Grids {
+    pub(super) fn of(&self, is_watched: bool) -> &Grid {
+        if is_watched { &self.watched } else { &self.other }
+    }
 }
 
 impl Grid {
@@ -32,22 +36,27 @@ impl Grid {
         now_ns.saturating_sub(self.start_ns) / self.period_ns
     }
 
+    /// The instant of an index.
+    pub(super) fn instant_ns(&self, index: u64) -> u64 {
+        self.start_ns + index * self.period_ns
+    }
+
     /// When the next round is due.
     pub(super) fn deadline_ns(&self) -> u64 {
-        self.start_ns + self.next * self.period_ns
+        self.instant_ns(self.next)
     }
 
-    /// The round that is due, if one is.
-    pub(super) fn take_due(&mut self, now_ns: u64) -> Option<Due> {
+    /// If a round is due: how late it is against the instant it was awaited
+    /// at, microseconds.
+    pub(super) fn take_due(&mut self, now_ns: u64) -> Option<u64> {
         let late_us = now_ns.checked_sub(self.deadline_ns())? / 1_000;
-        let index = self.index_at(now_ns);
         self.next = self.index_at(now_ns + self.period_ns.div_ceil(2) - 1) + 1;
-        Some(Due { index, late_us })
+        Some(late_us)
     }
 
-    /// Starts again after a time without rounds: the next instant after `now_ns`.
-    pub(super) fn resume(&mut self, now_ns: u64) {
-        self.next = self.index_at(now_ns) + 1;
+    /// Starts again after a time without rounds: the next instant after `from_ns`.
+    pub(super) fn resume(&mut self, from_ns: u64) {
+        self.next = self.next.max(self.index_at(from_ns) + 1);
     }
 }
 
@@ -59,7 +68,8 @@ mod tests {
 
     fn indices(rounds: &[u64]) -> Vec<Option<u64>> {
         let mut grid = Grid::new(1_000 * MS, 10 * MS);
-        rounds.iter().map(|at| grid.take_due(1_000 * MS + at).map(|due| due.index)).collect()
+        let instants = rounds.iter().map(|at| 1_000 * MS + at);
+        instants.map(|at| grid.take_due(at).map(|_| grid.index_at(at))).collect()
     }
 
     #[test]
@@ -89,7 +99,7 @@ mod tests {
     fn lateness_is_measured_from_the_instant_awaited() {
         let mut grid = Grid::new(10 * MS, 10 * MS);
         grid.take_due(10 * MS);
-        assert_eq!(grid.take_due(47 * MS), Some(Due { index: 4, late_us: 27_000 }));
+        assert_eq!(grid.take_due(47 * MS), Some(27_000));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use crate::netlink::Notice;
-use crate::{Counters, SocketKey};
+use crate::{Counters, Moment, SocketKey};
 
 /// Destroy events that may wait, some 2 KiB each; more are dropped like an
 /// overflow in the kernel, so that a stalled recorder bounds memory.
@@ -23,8 +23,10 @@ const MAX_NOTICES: usize = 8_192;
 /// What the sampler's thread can be told.
 #[derive(Debug)]
 pub(super) enum Input {
-    Watch(SocketKey),
-    Unwatch(u64),
+    /// With the moment from which on polls are due.
+    Watch(SocketKey, Moment),
+    /// With the moment up to which they were.
+    Unwatch(u64, Moment),
     Notice(Notice),
     Stop,
 }
@@ -126,10 +128,10 @@ mod tests {
             }
         });
         for cookie in 0..3 {
-            outbox.send(Input::Unwatch(cookie));
+            outbox.send(Input::Unwatch(cookie, Moment::default()));
             let input = heard.recv_timeout(Duration::from_secs(20)).expect("woken");
             // A ring that was heard late wakes once for nothing.
-            assert!(matches!(input, None | Some(Input::Unwatch(_))), "{input:?}");
+            assert!(matches!(input, None | Some(Input::Unwatch(..))), "{input:?}");
         }
         waiter.join().unwrap();
     }

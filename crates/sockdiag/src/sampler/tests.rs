@@ -186,7 +186,7 @@ fn polls_done_and_missed_fill_the_window() {
     let (first, last) = (&rows[0], &rows[rows.len() - 1]);
     let periods = (last.request_time - first.request_time) as f64 / 10_000.0;
     let polls = (last.poll_no - first.poll_no) as f64;
-    assert!((periods - polls).abs() <= 2.0, "{periods} periods, {polls} polls");
+    assert!((periods - polls).abs() <= 1.0, "{periods} periods, {polls} polls");
     drop((server, client));
     let closed = station.closed(key.cookie);
     assert!(closed.polls_done >= rows.len() as u64);

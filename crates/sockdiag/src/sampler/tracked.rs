@@ -2,8 +2,9 @@
 
 use trigpoint_tcpinfo::TcpInfo;
 
-use crate::{Closed, FinalFrom, Flow, Moment, Polled, Recorder, SocketMessage};
+use crate::{Closed, FinalFrom, Flow, Moment, Polled, Recorder, SocketMessage, Watched};
 
+use super::grid::{Grid, Grids};
 use super::rtt::RttSamples;
 
 /// A live flow.
@@ -11,13 +12,14 @@ use super::rtt::RttSamples;
 pub(super) struct Tracked {
     pub(super) flow: Flow,
     /// Polled by exact get on the watched grid; otherwise by dump on the other.
-    pub(super) watched: bool,
+    pub(super) is_watched: bool,
     /// The last dump that showed it.
     pub(super) seen_in_dump: u64,
     /// When a poll first did not find it; it waits for its destroy event.
     pub(super) vanished: Option<Moment>,
     /// Index on its grid up to which polls are done or counted as missed.
     accounted: u64,
+    watched: Option<Watched>,
     last_reply: Option<Moment>,
     last_saved: Option<Polled>,
     polls: Polls,
@@ -37,13 +39,14 @@ struct Polls {
 
 impl Tracked {
     /// A flow first seen at `opened`; polls up to `accounted` are none of its own.
-    pub(super) fn new(flow: Flow, watched: bool, accounted: u64) -> Self {
+    pub(super) fn new(flow: Flow, accounted: u64) -> Self {
         Self {
             flow,
-            watched,
+            is_watched: false,
             seen_in_dump: 0,
             vanished: None,
             accounted,
+            watched: None,
             last_reply: None,
             last_saved: None,
             polls: Polls::default(),
@@ -54,15 +57,64 @@ impl Tracked {
         }
     }
 
-    /// Moves to the other grid, whose latest instant has the index `accounted`.
-    pub(super) fn regrid(&mut self, watched: bool, accounted: u64) {
-        self.watched = watched;
-        self.accounted = accounted;
+    /// Moves to the watched grid: its instants after `since` are due.  Returns
+    /// how many polls were missed before that.
+    pub(super) fn watch(&mut self, since: Moment, grids: &Grids) -> u64 {
+        if self.is_watched {
+            return 0;
+        }
+        let missed = self.miss_until(since, &grids.other);
+        self.is_watched = true;
+        self.accounted = grids.watched.index_at(since.monotonic_ns);
+        self.watched = Some(Watched {
+            since,
+            elapsed_us: 0,
+            poll_no: self.polls.done + self.polls.missed,
+            polls_done: 0,
+            polls_missed: 0,
+        });
+        missed
+    }
+
+    /// Moves back to the other grid.  Returns how many polls were missed.
+    pub(super) fn unwatch(&mut self, until: Moment, grids: &Grids) -> u64 {
+        if !self.is_watched {
+            return 0;
+        }
+        let missed = self.end(until, grids);
+        self.is_watched = false;
+        self.accounted = grids.other.index_at(until.monotonic_ns);
+        missed
+    }
+
+    /// Its time on its grid is over.  Returns how many polls were missed.
+    pub(super) fn end(&mut self, until: Moment, grids: &Grids) -> u64 {
+        let missed = self.miss_until(until, grids.of(self.is_watched));
+        if let Some(watched) = self.watched.as_mut().filter(|_| self.is_watched) {
+            let last_instant_ns = grids.watched.instant_ns(self.accounted);
+            let end_ns = if self.vanished.is_some() {
+                last_instant_ns
+            } else {
+                // A poll that was made before the sampler heard of the end counts.
+                until.monotonic_ns.max(last_instant_ns)
+            };
+            watched.elapsed_us = end_ns.saturating_sub(watched.since.monotonic_ns) / 1_000;
+        }
+        missed
     }
 
     /// Whether the poll of this instant is done or counted as missed.
     pub(super) fn is_accounted(&self, index: u64) -> bool {
         index <= self.accounted
+    }
+
+    /// Counts the instants up to `moment` as missed, while there is something to poll.
+    fn miss_until(&mut self, moment: Moment, grid: &Grid) -> u64 {
+        if self.vanished.is_some() {
+            0
+        } else {
+            self.miss_through(grid.index_at(moment.monotonic_ns))
+        }
     }
 
     /// Counts the instants up to and including `index` as missed.
@@ -71,6 +123,9 @@ impl Tracked {
         self.accounted = self.accounted.max(index);
         self.polls.missed += missed;
         self.missed_before += missed;
+        if let Some(watched) = self.watched.as_mut().filter(|_| self.is_watched) {
+            watched.polls_missed += missed;
+        }
         missed
     }
 
@@ -88,6 +143,9 @@ impl Tracked {
         self.accounted = index;
         let poll_no = self.polls.done + self.polls.missed;
         self.polls.done += 1;
+        if let Some(watched) = self.watched.as_mut().filter(|_| self.is_watched) {
+            watched.polls_done += 1;
+        }
         if let Some(previous) = self.last_reply.replace(reply) {
             let gap = Some(reply.since_us(previous));
             self.polls.longest_gap_us = self.polls.longest_gap_us.max(gap);
@@ -145,6 +203,7 @@ impl Tracked {
             polls_done: self.polls.done,
             polls_unchanged: self.polls.unchanged,
             polls_missed: self.polls.missed,
+            watched: self.watched,
             longest_gap_us: self.polls.longest_gap_us,
             rtt: self.rtt.summary(),
         }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::message::tests::Raw;
 use crate::netlink::Notice;
-use crate::{Closed, FinalFrom, Polled, state};
+use crate::{Closed, FinalFrom, Polled, Watched, state};
 
 const MS: u64 = 1_000_000;
 const START: u64 = 1_000 * MS;
@@ -138,6 +140,11 @@ impl Bench {
         self.world.lock().now_ns = START + until_us * 1_000;
     }
 
+    /// Nothing runs for so long.
+    fn stall(&self, us: u64) {
+        self.world.lock().now_ns += us * 1_000;
+    }
+
     fn socket(&self, raw: &Raw) {
         let message = raw.message();
         self.world.lock().sockets.insert(message.key.cookie, message);
@@ -148,7 +155,16 @@ impl Bench {
     }
 
     fn watch(&mut self, cookie: u64) {
-        self.engine.handle(Input::Watch(Raw::ipv4(cookie).message().key));
+        self.watch_since(cookie, self.world.now());
+    }
+
+    /// The sampler hears now of a call at `since`.
+    fn watch_since(&mut self, cookie: u64, since: Moment) {
+        self.engine.handle(Input::Watch(Raw::ipv4(cookie).message().key, since));
+    }
+
+    fn unwatch(&mut self, cookie: u64) {
+        self.engine.handle(Input::Unwatch(cookie, self.world.now()));
     }
 
     fn event(&mut self, raw: &Raw) {
@@ -286,13 +302,227 @@ fn watching_later_and_no_more_changes_the_period_and_loses_no_count() {
     bench.run_until(250);
     bench.watch(1);
     bench.run_until(455);
-    bench.engine.handle(Input::Unwatch(1));
+    bench.unwatch(1);
     bench.run_until(1_000);
     bench.event(&socket(1));
     let record = bench.record();
     // 0, 100, 200; 260 to 450; 500 to 1000.
     assert_eq!(record.closed[0].polls_done, 3 + 20 + 6);
     assert_eq!(record.closed[0].polls_missed, 0);
+}
+
+/// Length, polls done and polls missed of the time in which a flow was watched.
+fn watched(closed: &Closed) -> (u64, u64, u64) {
+    let watched = closed.watched.expect("watched");
+    (watched.elapsed_us, watched.polls_done, watched.polls_missed)
+}
+
+#[test]
+fn a_late_first_poll_is_missed_polls() {
+    let mut bench = Bench::new();
+    bench.run_until(3);
+    bench.socket(&socket(1));
+    let since = bench.world.now();
+    bench.stall_until(47_000);
+    bench.watch_since(1, since);
+    bench.run_until(100);
+    bench.event(&socket(1));
+    assert_eq!(bench.counters.lateness.longest_us(), 37_000);
+    let record = bench.record();
+    let first = &record.rows[0].1;
+    assert_eq!((first.poll_no, first.missed_before, first.elapsed_us), (3, 3, 44_000));
+    // 40 at 47 ms, 60 to 100; not 10 to 30, and 50 is too near.
+    assert_eq!(watched(&record.closed[0]), (97_000, 6, 4));
+}
+
+#[test]
+fn a_flow_known_before_it_is_watched_keeps_both_times_apart() {
+    let mut bench = Bench::new();
+    bench.socket(&socket(1));
+    bench.run_until(50);
+    // The dumps at 100 and 200 ms are not made.
+    bench.stall_until(234_000);
+    bench.watch(1);
+    bench.socket(&Raw::ipv4(1).tcp_info(100, 11, 20));
+    bench.run_until(300);
+    bench.event(&socket(1));
+    let record = bench.record();
+    let closed = &record.closed[0];
+    assert_eq!((closed.polls_done, closed.polls_missed), (1 + 7, 2));
+    let since = Moment { monotonic_ns: START + 234 * MS, wall_us: 1_700_000_001_234_000 };
+    let (elapsed_us, polls_done) = (66_000, 7);
+    let expected = Watched { since, elapsed_us, poll_no: 3, polls_done, polls_missed: 0 };
+    assert_eq!(closed.watched, Some(expected));
+    let first = &record.rows[1].1;
+    assert_eq!((first.poll_no, first.missed_before), (3, 2));
+    assert_eq!(bench.counters.polls_missed.get(), 2);
+}
+
+#[test]
+fn an_instant_before_the_call_is_not_polled() {
+    let mut bench = Bench::new();
+    bench.socket(&socket(1));
+    bench.watch(1);
+    bench.run_until(5);
+    // The round of 10 ms is late, and still to come.
+    bench.stall_until(10_500);
+    bench.socket(&socket(2));
+    bench.watch(2);
+    bench.run_until(20);
+    assert_eq!(bench.world.lock().gets, 2 + 1);
+    bench.event(&socket(1));
+    bench.event(&socket(2));
+    let record = bench.record();
+    assert_eq!(watched(&record.closed[0]), (20_000, 2, 0));
+    assert_eq!(watched(&record.closed[1]), (9_500, 1, 0));
+}
+
+#[test]
+fn polls_due_before_the_end_of_watching_are_missed_and_later_ones_are_not() {
+    let mut bench = Bench::new();
+    bench.socket(&socket(1));
+    bench.watch(1);
+    bench.run_until(50);
+    bench.stall_until(72_000);
+    let until = bench.world.now();
+    bench.stall_until(94_000);
+    bench.engine.handle(Input::Unwatch(1, until));
+    bench.run_until(300);
+    bench.event(&socket(1));
+    let record = bench.record();
+    assert_eq!(watched(&record.closed[0]), (72_000, 5, 2));
+    let closed = &record.closed[0];
+    assert_eq!((closed.polls_done, closed.polls_missed), (5 + 3, 2));
+}
+
+#[test]
+fn polls_made_before_the_end_of_watching_was_heard_lengthen_it() {
+    let mut bench = Bench::new();
+    bench.socket(&socket(1));
+    bench.watch(1);
+    bench.run_until(31);
+    let until = bench.world.now();
+    bench.run_until(52);
+    bench.engine.handle(Input::Unwatch(1, until));
+    bench.run_until(90);
+    bench.event(&socket(1));
+    assert_eq!(watched(&bench.record().closed[0]), (50_000, 5, 0));
+}
+
+#[test]
+fn a_flow_destroyed_while_it_is_watched_missed_the_polls_up_to_then() {
+    let mut bench = Bench::new();
+    bench.run_until(4);
+    bench.socket(&socket(1));
+    bench.watch(1);
+    bench.run_until(100);
+    bench.stall_until(145_500);
+    bench.event(&socket(1));
+    assert_eq!(watched(&bench.record().closed[0]), (141_500, 10, 4));
+}
+
+#[test]
+fn a_flow_that_ends_with_the_sampler_missed_the_polls_up_to_then() {
+    let mut bench = Bench::new();
+    bench.socket(&socket(1));
+    bench.watch(1);
+    bench.run_until(100);
+    bench.stall_until(125_000);
+    bench.engine.finish();
+    assert_eq!(watched(&bench.record().closed[0]), (125_000, 10, 2));
+    assert_eq!(bench.counters.polls_missed.get(), 2);
+}
+
+#[test]
+fn a_flow_that_is_not_found_is_watched_up_to_the_poll_before() {
+    for is_unwatched in [false, true] {
+        let mut bench = Bench::new();
+        bench.socket(&socket(1));
+        bench.watch(1);
+        bench.run_until(105);
+        bench.vanish(1);
+        bench.run_until(500);
+        if is_unwatched {
+            bench.unwatch(1);
+        }
+        bench.event(&socket(1));
+        assert_eq!(watched(&bench.record().closed[0]), (100_000, 10, 0));
+    }
+}
+
+#[test]
+fn a_flow_that_was_never_watched_has_no_such_time() {
+    let mut bench = Bench::new();
+    bench.socket(&socket(1));
+    bench.run_until(100);
+    bench.event(&socket(1));
+    assert_eq!(bench.record().closed[0].watched, None);
+}
+
+/// Within less than a period, whatever is late.
+#[track_caller]
+fn fills(polls: u64, elapsed_us: u64) {
+    assert!((polls * 10_000).abs_diff(elapsed_us) <= 10_000, "{polls} polls in {elapsed_us} us");
+}
+
+proptest! {
+    #[test]
+    fn polls_fill_the_time_of_watching_in_total_and_in_every_row(
+        called_us in 0..300_000_u64,
+        heard_after_us in 0..80_000_u64,
+        stalls_us in prop::collection::vec(0..60_000_u64, 1..60),
+        get_takes_us in 0..12_000_u64,
+        known_before in any::<bool>(),
+        ending in 0..4_u8,
+        ending_heard_after_us in 0..40_000_u64,
+    ) {
+        let mut bench = Bench::new();
+        bench.world.lock().get_takes_ns = get_takes_us * 1_000;
+        // Others make the rounds long and keep the grid from its pause.
+        for other in 2..4 {
+            bench.socket(&socket(other));
+            bench.watch(other);
+        }
+        if known_before {
+            bench.socket(&socket(1));
+        }
+        bench.run_until(called_us / 1_000);
+        bench.socket(&socket(1));
+        let since = bench.world.now();
+        bench.stall(heard_after_us);
+        bench.watch_since(1, since);
+        for (acked, stall_us) in (100..).zip(stalls_us) {
+            bench.socket(&Raw::ipv4(1).tcp_info(100, acked, 20));
+            bench.stall(stall_us);
+            bench.engine.run_due();
+        }
+        let until = bench.world.now();
+        bench.stall(ending_heard_after_us);
+        match ending {
+            0 => bench.engine.handle(Input::Unwatch(1, until)),
+            1 => {
+                // Heard late because a round came first.
+                bench.engine.run_due();
+                bench.engine.handle(Input::Unwatch(1, until));
+            }
+            2 => {
+                bench.vanish(1);
+                bench.engine.run_due();
+            }
+            _ => {}
+        }
+        bench.event(&socket(1));
+        let record = bench.record();
+        let watched = record.closed[0].watched.unwrap();
+        prop_assert_eq!(watched.since, since);
+        fills(watched.polls_done + watched.polls_missed, watched.elapsed_us);
+        for (_, row) in record.rows.iter().filter(|(cookie, _)| *cookie == 1) {
+            if row.poll_no >= watched.poll_no {
+                let at_us = row.request_time - since.wall_us;
+                fills(row.poll_no - watched.poll_no + 1, at_us as u64);
+            }
+        }
+    }
 }
 
 #[test]
