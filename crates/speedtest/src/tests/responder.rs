@@ -172,9 +172,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 while self.read().await {}
             }
             Behaviour::Endless => {
-                while self.stream.write_all(&encode_frame(Opcode::Binary, b"x", None)).await.is_ok()
-                {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                let message = encode_frame(Opcode::Binary, b"x", None);
+                let mut each_second = tokio::time::interval(Duration::from_secs(1));
+                loop {
+                    each_second.tick().await;
+                    if self.stream.write_all(&message).await.is_err() {
+                        break;
+                    }
                 }
             }
             Behaviour::Answer(_) => {}
