@@ -151,3 +151,6 @@ impl Transport {
 fn end_sending(socket: &TcpStream) -> io::Result<()> {
     rustix::net::shutdown(socket, rustix::net::Shutdown::Write).map_err(io::Error::from)
 }
+
+#[cfg(test)]
+mod tests;
