@@ -15,9 +15,13 @@ fn trigpoint() -> Command {
 }
 
 fn start_collector(directory: &Directory, listen: &str) -> Process {
+    start_collector_that_commits(directory, listen, "2s")
+}
+
+fn start_collector_that_commits(directory: &Directory, listen: &str, at_latest: &str) -> Process {
     let mut command = trigpoint();
     command.args(["collector", "--listen", listen, "--admin-listen", "127.0.0.1:0"]);
-    command.args(["--commit-at-latest", "2s"]);
+    command.args(["--commit-at-latest", at_latest]);
     command.arg("--data-dir").arg(directory.join("collector"));
     Process::start(command.arg("--token-file").arg(directory.join("tokens")))
 }
@@ -90,6 +94,22 @@ fn a_test_on_a_station_becomes_rows_at_the_collector() {
     collector.stop(DEADLINE).expect_code(0);
     let snapshots = "SELECT count(*) > 20 FROM snapshots WHERE site = 'lab01'";
     assert_eq!(value(&directory, snapshots), "true");
+}
+
+#[test]
+fn a_station_that_ends_does_not_wait_for_the_collectors_next_commit() {
+    let directory = Directory::new();
+    write_tokens(&directory);
+    let collector = start_collector_that_commits(&directory, "127.0.0.1:0", "60m");
+    let uri = format!("https://{}", address(&collector, "https://"));
+    let station = start_station(&directory, &uri, &directory.join("token"), "1m");
+    address(&station, "ws://");
+    station.stop(DEADLINE).expect_code(0);
+    let outcome = outcome(&directory);
+    assert_eq!(outcome["flushed"], true, "{outcome}");
+    let last = "SELECT count(*) FROM stations WHERE event = 'gone'";
+    assert_eq!(value(&directory, last), "1");
+    collector.stop(DEADLINE).expect_code(0);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! When the next commit is due.
 //!
 //! Every commit makes files and lengthens the log, so rows wait for company;
-//! a finished test waits least, since somebody may be looking for it.
+//! a finished test waits little, since somebody may be looking for it, and a
+//! station that ends does not wait at all, since it brings no more.
 
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub(crate) struct Waiting {
     pub(crate) oldest_test: Option<Instant>,
     /// A stream waits for memory that only a commit frees.
     pub(crate) pressed: bool,
+    /// A station that ends waits for its last acknowledgement.
+    pub(crate) finished: bool,
 }
 
 #[derive(Debug)]
@@ -44,7 +47,8 @@ impl Cadence {
         let oldest = waiting.oldest?;
         let enough = waiting.rows >= commit_rows
             || waiting.most_batches >= commit_batches
-            || waiting.pressed;
+            || waiting.pressed
+            || waiting.finished;
         let waited = if enough { oldest } else { oldest + commit_at_latest };
         let tested = waiting.oldest_test.map(|test| test + commit_after);
         let wanted = tested.map_or(waited, |tested| tested.min(waited));
@@ -79,12 +83,13 @@ mod tests {
     }
 
     #[test]
-    fn enough_rows_many_batches_or_want_of_memory_are_due_at_once() {
+    fn enough_rows_many_batches_want_of_memory_or_a_finished_station_are_due_at_once() {
         let (cadence, start) = (Cadence::new(Settings::default()), Instant::now());
         for full in [
             Waiting { rows: 50_000, ..waiting(start) },
             Waiting { most_batches: 100, ..waiting(start) },
             Waiting { pressed: true, ..waiting(start) },
+            Waiting { finished: true, ..waiting(start) },
         ] {
             assert_eq!(cadence.due(&full), Some(start));
         }

@@ -17,7 +17,7 @@ use crate::{
     memory::Account,
     metrics::Metrics,
     pending::{Pending, Submission},
-    stream::End,
+    stream::{End, Stream},
 };
 
 /// The first pause that stations are asked for after a failed commit.
@@ -28,6 +28,8 @@ const LONGEST_RETRY: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) enum Message {
     Batch(Submission),
+    /// A station has ended its side of the stream: nothing follows what it brought.
+    Finished(Arc<Stream>),
     /// A stream waits for memory.
     Pressed,
 }
@@ -88,6 +90,7 @@ impl Committer {
     fn take(&mut self, message: Message) {
         match message {
             Message::Batch(batch) => self.pending.push(batch),
+            Message::Finished(stream) => self.pending.finish(&stream),
             Message::Pressed => self.pending.waiting.pressed = true,
         }
     }

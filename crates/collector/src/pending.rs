@@ -67,6 +67,14 @@ impl Pending {
         spool.held.push(batch.held);
     }
 
+    /// Notes that nothing follows what `stream` brought.
+    pub(crate) fn finish(&mut self, stream: &Arc<Stream>) {
+        let waits = self.spools.get(&stream.app_id).is_some_and(|spool| {
+            spool.streams.iter().any(|(waiting, _)| Arc::ptr_eq(waiting, stream))
+        });
+        self.waiting.finished |= waits;
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.spools.is_empty()
     }

@@ -192,7 +192,8 @@ impl Session {
 }
 
 /// Takes messages and gives answers until one side ends, then acknowledges
-/// what is still under way.
+/// what is still under way: soon, for a station that has ended its side is
+/// ending itself and waits for that.
 async fn serve(
     mut inbound: Streaming<StationMessage>,
     intake: &mut Intake,
@@ -209,7 +210,10 @@ async fn serve(
                     answers.taken(intake.take(message).await?);
                     answers.give().await?;
                 }
-                Ok(None) => break Outcome::Finished,
+                Ok(None) => {
+                    intake.finish()?;
+                    break Outcome::Finished;
+                }
                 // Either the station is gone or it sent no message at all.
                 Err(status) if status.code() == tonic::Code::OutOfRange => {
                     return Err(Outcome::Refused(status));

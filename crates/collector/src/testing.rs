@@ -152,7 +152,8 @@ impl Drop for Fixture {
 
 /// The far end of a stream.
 pub(crate) struct Station {
-    sender: mpsc::Sender<StationMessage>,
+    /// None once the station has ended its side.
+    sender: Option<mpsc::Sender<StationMessage>>,
     answers: Streaming<CollectorMessage>,
 }
 
@@ -166,11 +167,17 @@ impl Station {
         }
         let mut client = IngestClient::new(channel).max_encoding_message_size(usize::MAX);
         let answers = client.stream(request).await?.into_inner();
-        Ok(Self { sender, answers })
+        Ok(Self { sender: Some(sender), answers })
     }
 
     pub(crate) async fn send(&self, message: Message) {
-        self.sender.send(StationMessage { message: Some(message) }).await.unwrap();
+        let sender = self.sender.as_ref().unwrap();
+        sender.send(StationMessage { message: Some(message) }).await.unwrap();
+    }
+
+    /// Ends this side of the stream: nothing more will be sent.
+    pub(crate) fn finish(&mut self) {
+        self.sender = None;
     }
 
     pub(crate) async fn hello(&self, hello: Hello) {

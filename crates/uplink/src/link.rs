@@ -23,6 +23,8 @@ pub(crate) struct Link {
     pub(crate) settings: Settings,
     pub(crate) connector: Connector,
     pub(crate) status: watch::Sender<Status>,
+    /// Whether everything that this station will ever send is in the spool.
+    pub(crate) ending: watch::Sender<bool>,
     /// Whether a person was told that the collector can be reached, and
     /// nothing else since.
     announced: AtomicBool,
@@ -35,7 +37,8 @@ impl Link {
         connector: Connector,
         status: watch::Sender<Status>,
     ) -> Self {
-        Self { spool, settings, connector, status, announced: AtomicBool::new(false) }
+        let (ending, announced) = (watch::Sender::new(false), AtomicBool::new(false));
+        Self { spool, settings, connector, status, ending, announced }
     }
 
     /// Sends until `shutdown` completes and the spool is flushed or the
@@ -48,12 +51,16 @@ impl Link {
         }
     }
 
+    /// Returns when the station ends and nothing is left to send.
     async fn run(&self) {
         let mut backoff = Backoff::new(self.settings.min_backoff, self.settings.max_backoff);
         let mut told = None;
         loop {
             let (opened, acknowledged) = (Instant::now(), self.spool.acknowledged());
             let failure = session::run(self).await;
+            if *self.ending.borrow() && self.is_flushed(&self.status.borrow()) {
+                return;
+            }
             let was_connected = self.status.borrow().connected;
             self.failed(&failure);
             // A collector that only says Welcome and goes away is no success.
@@ -78,14 +85,19 @@ impl Link {
 
     async fn flushed_after(&self, shutdown: impl Future<Output = ()>) {
         shutdown.await;
+        self.ending.send_replace(true);
         let mut status = self.status.subscribe();
-        let flushed = status.wait_for(|status| status.acknowledged_seq >= self.spool.last_seq());
+        let flushed = status.wait_for(|status| self.is_flushed(status));
         if timeout(self.settings.flush_deadline, flushed).await.is_err() {
             tracing::warn!(
                 unacknowledged_batches = self.spool.last_seq() - self.spool.acknowledged(),
                 "not all batches could be sent before the end: the spool keeps them"
             );
         }
+    }
+
+    fn is_flushed(&self, status: &Status) -> bool {
+        status.acknowledged_seq >= self.spool.last_seq()
     }
 
     pub(crate) fn welcomed(&self) {

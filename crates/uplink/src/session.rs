@@ -25,7 +25,8 @@ const MAX_MESSAGE_BYTES: usize = 1 << 20;
 /// What a collector asks for is honoured up to here.
 const LONGEST_RETRY: Duration = Duration::from_mins(10);
 
-/// Runs one stream until it fails, which it does sooner or later.
+/// Runs one stream until it fails, which it does sooner or later.  At the end
+/// of the station the collector ends it, with everything acknowledged.
 ///
 /// Dropping it in between loses nothing: the spool frees only what it is told
 /// to, and the next stream starts from there.
@@ -83,9 +84,12 @@ async fn open(link: &Link) -> Result<(Outbound, Inbound), Failure> {
     Ok((outbound, inbound))
 }
 
-/// Sends what the spool holds, in order, and waits for more.
+/// Sends what the spool holds, in order, and waits for more.  At the end of the
+/// station nothing more comes: the station's side of the stream ends behind the
+/// last batch, so that the collector does not wait for company to commit it.
 async fn send(link: &Link, window: &Window, outbound: Outbound) -> Failure {
     let mut appended = link.spool.appended();
+    let mut ending = link.ending.subscribe();
     let mut seq = 0;
     loop {
         window.room().await;
@@ -93,9 +97,13 @@ async fn send(link: &Link, window: &Window, outbound: Outbound) -> Failure {
         appended.mark_unchanged();
         let entry = match blocking(link, move |spool| spool.read_after(seq)).await {
             Ok(Some(entry)) => entry,
+            Ok(None) if *ending.borrow() => break,
             Ok(None) => {
-                // The sender lives in the spool, which the link holds.
-                let _ = appended.changed().await;
+                // Both senders live in what the link holds.
+                tokio::select! {
+                    _ = appended.changed() => {}
+                    _ = ending.changed() => {}
+                }
                 continue;
             }
             Err(failure) => return failure,
@@ -105,10 +113,12 @@ async fn send(link: &Link, window: &Window, outbound: Outbound) -> Failure {
         window.push(sent);
         link.level(window.level());
         if outbound.send(message).await.is_err() {
-            // The stream is gone; the reader of the answers hears why.
-            return std::future::pending().await;
+            break;
         }
     }
+    drop(outbound);
+    // What ended the stream, or ends it now, is heard where the answers are read.
+    std::future::pending().await
 }
 
 /// Handles the collector's answers.

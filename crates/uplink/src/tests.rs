@@ -226,9 +226,39 @@ async fn shutdown_sends_what_is_left_and_then_ends() {
     .unwrap();
     let mut stream = collector.accept().await;
     stream.welcomed().await;
-    shutdown.send(()).unwrap();
     stream.batch(1).await;
     stream.batch(2).await;
+    stream.ack(1).await;
+    status(&uplink, |status| status.acknowledged_seq == 1).await;
+    assert!(stream.is_silent(), "more may come until the shutdown");
+    shutdown.send(()).unwrap();
+    // So that the collector does not wait for company to commit the last batch.
+    stream.finished().await;
+    stream.ack(2).await;
+    eventually(uplink.stopped()).await;
+    assert_eq!(bench.spool.acknowledged(), 2);
+}
+
+#[tokio::test]
+async fn what_is_appended_behind_the_end_of_the_stream_goes_into_another_one() {
+    let (mut collector, endpoint) = Collector::in_process();
+    let mut bench = bench(endpoint);
+    bench.settings.flush_deadline = Duration::from_mins(1);
+    bench.append(1);
+    let uplink =
+        Uplink::spawn(bench.spool.clone(), bench.settings.clone(), std::future::ready(())).unwrap();
+    let mut stream = collector.accept().await;
+    stream.welcomed().await;
+    stream.batch(1).await;
+    stream.finished().await;
+    bench.append(1);
+    stream.ack(1).await;
+    // As a collector does when everything that it got is acknowledged.
+    drop(stream);
+    let mut stream = collector.accept().await;
+    stream.welcomed().await;
+    stream.batch(2).await;
+    stream.finished().await;
     stream.ack(2).await;
     eventually(uplink.stopped()).await;
     assert_eq!(bench.spool.acknowledged(), 2);

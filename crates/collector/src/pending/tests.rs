@@ -52,6 +52,19 @@ fn a_failed_table_ends_the_streams_that_have_rows_in_it_or_behind_it() {
     assert_eq!(streams.each_ref().map(state), [(false, 1), (true, 0), (true, 0)]);
 }
 
+#[test]
+fn only_a_station_of_which_something_waits_makes_a_commit_due_by_its_end() {
+    let (waiting, done) = (Stream::new("a/1".into(), 1), Stream::new("a/2".into(), 1));
+    let older = Stream::new("a/1".into(), 1);
+    let mut pending = Pending::default();
+    pending.push(batch(&waiting, &SNAPSHOTS, 1));
+    pending.finish(&done);
+    pending.finish(&older);
+    assert!(!pending.waiting.finished);
+    pending.finish(&waiting);
+    assert!(pending.waiting.finished);
+}
+
 /// The marker would pass over the batches that were not committed.
 #[test]
 fn nothing_behind_a_failure_is_taken() {

@@ -69,6 +69,11 @@ impl Intake {
         }
     }
 
+    /// Says that the station has ended its side: nothing more will be taken.
+    pub(super) fn finish(&self) -> Result<(), Outcome> {
+        self.send(Message::Finished(Arc::clone(&self.stream)))
+    }
+
     async fn batch(&mut self, batch: Batch) -> Result<Taken, Outcome> {
         let seq = batch.seq;
         let tables = self.shared.lake.tables();

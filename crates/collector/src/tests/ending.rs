@@ -75,6 +75,33 @@ async fn stopping_commits_and_acknowledges_what_is_here() {
 }
 
 #[tokio::test]
+async fn a_station_that_ends_is_acknowledged_at_once_and_others_wait_on() {
+    let fixture = Fixture::new(never()).await;
+    let mut ending = fixture.station("ending").await;
+    ending.rows(1, &SNAPSHOTS, 10).await;
+    ending.gap(2, 4).await;
+    ending.rows(5, &SNAPSHOTS, 1).await;
+    ending.finish();
+    ending.acknowledged(5).await;
+    assert_eq!(ending.answer().await.unwrap(), None, "the stream ends with the last answer");
+    assert_eq!(fixture.rows("snapshots").await, (11, 11));
+
+    // Its end makes no commit of what comes later: that waits for its hour.
+    let commits = fixture.metric("trigpoint_collector_commits_total");
+    let mut waiting = fixture.station("waiting").await;
+    waiting.rows(1, &SNAPSHOTS, 10).await;
+    fixture.received(3).await;
+    let mut known = fixture.station("ending").await;
+    known.rows(5, &SNAPSHOTS, 1).await;
+    known.finish();
+    known.acknowledged(5).await;
+    assert_eq!(known.answer().await.unwrap(), None);
+    assert_eq!(fixture.metric("trigpoint_collector_commits_total"), commits);
+    waiting.finish();
+    waiting.acknowledged(1).await;
+}
+
+#[tokio::test]
 async fn more_stations_than_allowed_are_told_to_come_again() {
     let fixture = Fixture::new(Settings { streams: 1, ..quick() }).await;
     let mut first = fixture.station("one").await;

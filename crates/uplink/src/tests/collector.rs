@@ -134,6 +134,12 @@ impl Accepted {
         futures::FutureExt::now_or_never(self.inbound.message()).is_none()
     }
 
+    /// Waits until the station has ended its side of the stream.
+    pub(super) async fn finished(&mut self) {
+        let message = eventually(self.inbound.message()).await.unwrap();
+        assert!(message.is_none(), "{message:?} instead of the end of the station's side");
+    }
+
     async fn message(&mut self) -> station_message::Message {
         eventually(self.inbound.message()).await.unwrap().unwrap().message.unwrap()
     }
