@@ -1,7 +1,10 @@
 //! What cannot work is said in one line before anything is bound
 //! (`tests/standalone.rs` has the cases of `trigpoint standalone`).
 
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use trigpoint_testkit::{Directory, beside, run};
@@ -26,13 +29,61 @@ fn collector(directory: &Directory) -> Command {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_or_read() {
+fn a_directory_that_cannot_be_made() {
     // Nobody can write here, not even root, who may read any directory.
     let directory = "/proc/trigpoint";
     assert_refused(&mut trigpoint(&["standalone", "--data-dir", directory]), 64, &[directory]);
     let mut station = Command::new(beside(TRIGPOINT, "trigpoint-station"));
     station.args(["server", "--data-dir", directory]);
     assert_refused(&mut station, 64, &[directory]);
+    let tokens = Directory::new();
+    std::fs::write(tokens.join("tokens"), "lab01 secret-of-lab01-0\n").unwrap();
+    let mut collector = trigpoint(&["collector", "--data-dir", directory, "--token-file"]);
+    assert_refused(collector.arg(tokens.join("tokens")), 64, &[directory]);
+}
+
+/// Root may read any directory, but not from a user namespace that knows nobody
+/// (user_namespaces(7)): there the owner's permissions count, and there are none.
+#[test]
+fn a_directory_that_must_not_be_read() {
+    let directory = Directory::new();
+    let tokens = directory.join("tokens");
+    std::fs::write(&tokens, "lab01 secret-of-lab01-0\n").unwrap();
+    let closed = directory.join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    let permit = |mode| std::fs::set_permissions(&closed, Permissions::from_mode(mode)).unwrap();
+    permit(0o000);
+    let station = beside(TRIGPOINT, "trigpoint-station");
+    for (executable, arguments) in [
+        (Path::new(TRIGPOINT), &["standalone"][..]),
+        (Path::new(TRIGPOINT), &["query", "SELECT 1"]),
+        (Path::new(TRIGPOINT), &["collector", "--token-file", tokens.to_str().unwrap()]),
+        (&station, &["server"]),
+    ] {
+        let mut command = Command::new("unshare");
+        command.arg("--user").arg(executable).args(arguments).arg("--data-dir").arg(&closed);
+        let named = closed.to_string_lossy();
+        assert_refused(&mut command, 64, &[&named, "ermission denied"]);
+    }
+    permit(0o700);
+}
+
+/// A port that is taken would be an error of its own, with exit code 1.
+#[test]
+fn a_wrong_setting_is_said_before_any_port_is_tried() {
+    let directory = Directory::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let wrong = ["--congestion-control", "no-such", "--listen", "127.0.0.1"];
+    let mut standalone = trigpoint(&["standalone", "--ws-port", &port, "--data-dir"]);
+    assert_refused(standalone.arg(directory.join("data")).args(wrong), 64, &["no-such"]);
+    let mut station = Command::new(beside(TRIGPOINT, "trigpoint-station"));
+    station.args(["server", "--ws-port", &port, "--admin-port", &port, "--data-dir"]);
+    assert_refused(station.arg(directory.join("station")).args(wrong), 64, &["no-such"]);
+    let mut collector = collector(&directory);
+    collector.args(["--listen", &address, "--admin-listen", &address]);
+    assert_refused(&mut collector, 64, &["tokens"]);
 }
 
 #[test]
@@ -78,8 +129,13 @@ fn a_port_in_use() {
     let mut command = collector(&directory);
     command.args(["--listen", "127.0.0.1:0", "--admin-listen", &address.to_string()]);
     assert_refused(&mut command, 1, &[&port, "in use"]);
-    let mut station = Command::new(beside(TRIGPOINT, "trigpoint-station"));
-    station.args(["server", "--listen", "127.0.0.1", "--ws-port", &port, "--wss-port", "0"]);
-    station.args(["--admin-port", "0", "--data-dir"]).arg(directory.join("station"));
-    assert_refused(&mut station, 1, &[&port, "in use"]);
+    for taken in ["--ws-port", "--wss-port", "--admin-port"] {
+        let mut station = Command::new(beside(TRIGPOINT, "trigpoint-station"));
+        station.args(["server", "--listen", "127.0.0.1", "--data-dir"]);
+        station.arg(directory.join("station"));
+        for option in ["--ws-port", "--wss-port", "--admin-port"] {
+            station.args([option, if option == taken { &port } else { "0" }]);
+        }
+        assert_refused(&mut station, 1, &[&port, "in use"]);
+    }
 }

@@ -19,6 +19,7 @@ use crate::{LameDuck, Metrics, Recording, Server, Settings};
 /// A service that runs until it is stopped.
 struct Running {
     ws: SocketAddr,
+    wss: SocketAddr,
     shutdown: Shutdown,
     spool: Spool,
     served: tokio::task::JoinHandle<()>,
@@ -46,13 +47,19 @@ impl Running {
         Self::start_with(|_| ())
     }
 
+    /// No test ends before its client has done what it does, however busy the
+    /// machine is.
+    fn start_patient() -> Self {
+        Self::start_with(|settings| settings.test_duration = Duration::from_mins(1))
+    }
+
     fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
         tls::install_provider();
         let directory = tempfile::tempdir().unwrap();
         let mut settings = settings(directory.path());
         change(&mut settings);
         let server = Server::bind(settings).unwrap();
-        let ws = server.ws_addresses()[0];
+        let (ws, wss) = (server.ws_addresses()[0], server.wss_addresses()[0]);
         let spool =
             Spool::open(directory.path().join("spool"), trigpoint_spool::Settings::default())
                 .unwrap();
@@ -67,7 +74,7 @@ impl Running {
         let served = tokio::spawn(async move {
             server.run(recording, metrics, handle).await.unwrap();
         });
-        Self { ws, shutdown, spool, served, directory }
+        Self { ws, wss, shutdown, spool, served, directory }
     }
 
     /// Drains, and gives the spool with everything in it.

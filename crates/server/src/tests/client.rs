@@ -116,6 +116,15 @@ impl Client {
         }
     }
 
+    /// Sends what it can of `bytes`, ends this side, and reads to the end of the
+    /// server's.
+    pub(super) async fn give_up(&mut self, bytes: &[u8]) {
+        // The server may close while it is being written to.
+        let _ = self.stream.write_all(bytes).await;
+        let _ = self.stream.shutdown().await;
+        while self.more().await {}
+    }
+
     async fn more(&mut self) -> bool {
         let mut bytes = vec![0; 1 << 16];
         match self.stream.read(&mut bytes).await {

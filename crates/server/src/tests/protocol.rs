@@ -1,5 +1,8 @@
 //! What a client sees on the wire.
 
+use std::iter;
+use std::time::Duration;
+
 use trigpoint_ndt7::Measurement;
 use trigpoint_websocket::Opcode;
 
@@ -15,20 +18,30 @@ fn of(opcode: Opcode, frames: &[Frame]) -> impl Iterator<Item = &Frame> {
     frames.iter().filter(move |frame| frame.opcode == opcode)
 }
 
+/// Payload bytes of the bulk's messages.
+fn sizes(frames: &[Frame]) -> Vec<usize> {
+    of(Opcode::Binary, frames).map(|frame| frame.payload.len()).collect()
+}
+
 #[tokio::test]
 async fn a_download_grows_its_messages_measures_and_closes() {
-    let station = Running::start();
+    // Long enough that a busy machine, too, has something to measure.
+    let station = Running::start_with(|settings| settings.test_duration = Duration::from_secs(2));
     let mut client = Client::test(station.ws, DOWNLOAD).await;
     let (code, reason, frames) = client.close().await;
     assert_eq!((code, reason.as_str()), (1000, "Done sending"));
     client.send_frame(true, Opcode::Close, &CLOSE).await;
     assert!(client.ended().await, "the server ends its side after the Close");
 
-    let sizes: Vec<usize> = of(Opcode::Binary, &frames).map(|frame| frame.payload.len()).collect();
-    assert!(sizes.len() > 60, "{sizes:?}");
-    assert_eq!(sizes[..16], [1 << 13; 16]);
-    assert_eq!(sizes[16..24], [1 << 14; 8]);
-    assert_eq!(*sizes.iter().max().unwrap(), 1 << 20, "never more than a mebibyte");
+    let sizes = sizes(&frames);
+    // Then it may have found that this machine has no time to be a fast line.
+    let unmeasured = frames.iter().take_while(|frame| frame.opcode == Opcode::Binary).count();
+    let grown = (0..6).flat_map(|doubled| iter::repeat_n((8 << 10) << doubled, 8));
+    let grown = iter::repeat_n(8 << 10, 8).chain(grown);
+    for (size, expected) in sizes[..unmeasured].iter().zip(grown) {
+        assert_eq!(*size, expected, "{sizes:?}");
+    }
+    assert!(*sizes.iter().max().unwrap() <= 1 << 20, "never more than a mebibyte");
 
     // Each measurement is followed by a Ping with the time in nanoseconds.
     let texts: Vec<usize> =
@@ -45,7 +58,7 @@ async fn a_download_grows_its_messages_measures_and_closes() {
     let last = Measurement::parse(std::str::from_utf8(&last.payload).unwrap()).unwrap();
     let tcp = last.tcp_info.unwrap();
     // A busy machine may be late, but not after the cap.
-    assert!((400_000..5_400_000).contains(&tcp.elapsed_time), "{}", tcp.elapsed_time);
+    assert!((2_000_000..7_000_000).contains(&tcp.elapsed_time), "{}", tcp.elapsed_time);
     let app = last.app_info.unwrap();
     let total: usize = sizes.iter().sum();
     assert!(app.num_bytes > 0 && app.num_bytes <= total as i64, "{app:?} of {total}");
@@ -82,21 +95,22 @@ async fn an_upload_is_measured_by_what_arrived() {
 
 #[tokio::test]
 async fn an_early_exit_ends_the_download_at_its_size() {
-    let station = Running::start_with(|settings| {
-        settings.test_duration = std::time::Duration::from_mins(1);
-    });
+    let station = Running::start_patient();
     let mut client = Client::test(station.ws, "/ndt/v7/download?early_exit=250").await;
     let (code, _, frames) = client.close().await;
     assert_eq!(code, 1000);
-    let total: usize = of(Opcode::Binary, &frames).map(|frame| frame.payload.len()).sum();
+    let sizes = sizes(&frames);
+    let total: usize = sizes.iter().sum();
     assert!((250_000_000..252_000_000).contains(&total), "{total}");
+    assert!(sizes.len() > 60, "{sizes:?}");
+    assert_eq!(*sizes.iter().max().unwrap(), 1 << 20, "never more than a mebibyte");
     drop(client);
     station.stop().await;
 }
 
 #[tokio::test]
 async fn broken_frames_close_with_the_code_of_the_fault() {
-    let station = Running::start();
+    let station = Running::start_patient();
     let faults: &[(&[u8], u16)] = &[
         (&[0x82, 0x01, 0x00], 1002),                               // not masked
         (&[0xc2, 0x80, 0, 0, 0, 0], 1002),                         // reserved bit
@@ -112,6 +126,21 @@ async fn broken_frames_close_with_the_code_of_the_fault() {
         let (code, ..) = client.close().await;
         assert_eq!(code, *expected, "{bytes:?}");
     }
+    station.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_of_fragments_may_be_no_larger_than_one_of_a_piece() {
+    let station = Running::start_patient();
+    let mut client = Client::test(station.ws, UPLOAD).await;
+    let half = vec![0; 8 << 20];
+    client.send_frame(false, Opcode::Binary, &half).await;
+    client.send_frame(false, Opcode::Continuation, &half).await;
+    // The byte too many: its header is enough.
+    client.send(&[0x80, 0x81, 0, 0, 0, 0]).await;
+    let (code, ..) = client.close().await;
+    assert_eq!(code, 1009);
+    drop(client);
     station.stop().await;
 }
 

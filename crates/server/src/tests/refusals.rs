@@ -20,15 +20,23 @@ async fn statuses_are_those_of_the_reference_server() {
     let long = format!("/ndt/v7/download?a={}", "x".repeat(4096));
     let subprotocol = without("Sec-WebSocket-Protocol");
     let list = UPGRADE.replace("net.measurementlab.ndt.v7", "a, net.measurementlab.ndt.v7");
+    let wrong = UPGRADE.replace("net.measurementlab.ndt.v7", "net.measurementlab.ndt.v6");
+    let version = UPGRADE.replace("Version: 13", "Version: 12");
     let plain = "Sec-WebSocket-Protocol: net.measurementlab.ndt.v7\r\n".to_owned();
     let whole = UPGRADE.to_owned();
     for (target, headers, status, part) in [
         ("/ndt/v7/download", &subprotocol, "400", "connection: close"),
         ("/ndt/v7/upload", &list, "400", "connection: close"),
+        ("/ndt/v7/upload", &wrong, "400", "connection: close"),
+        ("/ndt/v7/upload", &String::new(), "400", "connection: close"),
         ("/ndt/v7/download", &plain, "400", "sec-websocket-version: 13"),
+        ("/ndt/v7/download", &version, "400", "sec-websocket-version: 13"),
         ("/ndt/v7/sideload", &whole, "404", ""),
+        ("/ndt/v7/download/", &whole, "404", ""),
         ("/ndt/v7/download?early_exit=100", &whole, "400", ""),
         ("/ndt/v7/upload?early_exit=100", &whole, "400", ""),
+        ("/ndt/v7/download?early_exit=", &whole, "400", ""),
+        ("/ndt/v7/download?client_name=%zz", &whole, "400", ""),
         (long.as_str(), &whole, "400", ""),
         ("/", &String::new(), "200", "content-security-policy: default-src 'none'"),
     ] {
@@ -37,6 +45,42 @@ async fn statuses_are_those_of_the_reference_server() {
         assert!(head.starts_with(&format!("http/1.1 {status} ")), "{target}: {head}");
         assert!(head.contains(part), "{target}: {head}");
     }
+    station.stop().await;
+}
+
+/// Longer than any request may be: refused before there is a query to look at.
+#[tokio::test]
+async fn an_endless_request_is_refused_when_it_is_too_long() {
+    let station = Running::start();
+    let mut client = Client::connect(station.ws).await;
+    let query = "a=".to_owned() + &"x".repeat(20_000);
+    let head = client.request(&format!("/ndt/v7/download?{query}"), UPGRADE).await;
+    assert!(head.starts_with("HTTP/1.1 431 "), "{head}");
+    assert!(client.ended().await);
+    station.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_request_ends_its_connection() {
+    let station = Running::start();
+    // The start of a TLS handshake, HTTP/2, a broken header, and noise: each on
+    // both ports.
+    let noise = vec![0xff; 40_000];
+    let garbage: [&[u8]; 4] = [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET /ndt/v7/download HTTP/1.1\r\nno header at all\r\n\r\n",
+        &noise,
+    ];
+    for address in [station.ws, station.wss] {
+        for bytes in garbage {
+            let mut client = Client::connect(address).await;
+            client.give_up(bytes).await;
+        }
+    }
+    let mut client = Client::test(station.ws, "/ndt/v7/upload").await;
+    assert_eq!(client.close().await.0, 1000, "others are still served");
+    drop(client);
     station.stop().await;
 }
 
