@@ -11,6 +11,7 @@ mod command;
 mod outcome;
 mod prove;
 mod same_graph;
+mod suites;
 mod tools;
 
 use clap::Parser;
