@@ -17,6 +17,9 @@ const LEAST_UNSENT_BYTES: u64 = 16 << 10;
 /// Of a slow line's time, each: what is unsent in the kernel, and the message
 /// that is begun when the test ends.
 const SHARE_OF_A_SECOND: u64 = 10;
+/// Before it, what was delivered tells of slow start and of the way there and
+/// back, not of the line: behind a long round trip it may be nothing at all.
+const KNOWN_AFTER: Duration = Duration::from_secs(1);
 
 /// The bound for one download's line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +37,10 @@ impl Backlog {
 
     /// For a line that delivered so much in such a time.
     pub(crate) fn of_line(delivered_bytes: u64, elapsed: Duration) -> Self {
-        let elapsed_us = (elapsed.as_micros() as u64).max(1);
+        if elapsed < KNOWN_AFTER {
+            return Self::UNKNOWN;
+        }
+        let elapsed_us = elapsed.as_micros() as u64;
         let bytes = delivered_bytes.saturating_mul(1_000_000 / SHARE_OF_A_SECOND) / elapsed_us;
         // Powers of two, so that the option is set seldom.
         let bytes = 1 << bytes.max(1).ilog2();
@@ -67,6 +73,13 @@ mod tests {
         let faster = Backlog { unsent_bytes: 128 << 10, message_bytes: 128 << 10 };
         assert_eq!(of_rate(20_000_000), faster);
         assert_eq!(of_rate(100_000_000), Backlog::UNKNOWN);
-        assert_eq!(Backlog::of_line(u64::MAX, Duration::ZERO), Backlog::UNKNOWN);
+        assert_eq!(Backlog::of_line(u64::MAX, Duration::from_secs(8)), Backlog::UNKNOWN);
+    }
+
+    #[test]
+    fn a_line_with_a_long_round_trip_is_no_slow_one_at_the_start() {
+        for elapsed_ms in [0, 25, 999] {
+            assert_eq!(Backlog::of_line(0, Duration::from_millis(elapsed_ms)), Backlog::UNKNOWN);
+        }
     }
 }
