@@ -42,6 +42,7 @@ pub(crate) struct Committer {
     stopping: watch::Receiver<bool>,
     pending: Pending,
     failures: u32,
+    failing_since: Option<Instant>,
 }
 
 impl Committer {
@@ -53,7 +54,7 @@ impl Committer {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let (cadence, pending) = (Cadence::new(settings), Pending::default());
-        Self { lake, cadence, metrics, memory, stopping, pending, failures: 0 }
+        Self { lake, cadence, metrics, memory, stopping, pending, failures: 0, failing_since: None }
     }
 
     /// Runs until every stream has ended and everything is committed.
@@ -113,15 +114,20 @@ impl Committer {
                 Err(error) => {
                     self.metrics.commit_failures.with_label_values(&[table.name]).inc();
                     group.fail(&spools);
-                    failure = Some(error.to_string());
+                    failure = Some(error.line());
                     break;
                 }
             }
         }
         self.cadence.committed(started, started.elapsed());
         if let Some(detail) = failure {
+            self.failing_since.get_or_insert(started);
             self.failed(group, &detail);
         } else {
+            if let Some(since) = self.failing_since.take() {
+                let for_s = since.elapsed().as_secs();
+                tracing::info!(failures = self.failures, for_s, "commits succeed again");
+            }
             self.failures = 0;
             group.settle(None);
         }
@@ -138,7 +144,7 @@ impl Committer {
             error = detail,
             streams,
             retry_s = after.as_secs(),
-            "commit failed: stations keep their batches and send them again"
+            "commit failed, waiting for the store: stations keep their batches and send them again"
         );
     }
 

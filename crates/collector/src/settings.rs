@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use trigpoint_lake::Lake;
 use trigpoint_wire::Limits;
 
 /// Bounds and cadence of a collector.
@@ -30,6 +31,17 @@ pub struct Settings {
     pub streams: usize,
     /// How long a stream may take to say Hello.
     pub hello_within: Duration,
+}
+
+impl Settings {
+    /// The defaults for a lake: in a bucket, a commit costs more.
+    pub fn for_lake(lake: &Lake) -> Self {
+        let on_disk = Self::default();
+        if lake.is_on_disk() {
+            return on_disk;
+        }
+        Self { commit_after: Duration::from_secs(5), ..on_disk }
+    }
 }
 
 impl Default for Settings {

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use deltalake::DeltaTableError;
@@ -24,6 +25,11 @@ use crate::{Error, Lake, Rows, file, schema};
 
 /// Commits in a row that may fail before the group is handed back.
 const ATTEMPTS: u32 = 5;
+/// After this time no further commit is tried: a store that fails has been
+/// asked again by its client, and what waits behind this group wants to know.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// The bound of the first pause between two commits, doubled with each.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Files of different dates written at a time.
 const PARALLEL_PUTS: usize = 4;
 
@@ -102,6 +108,7 @@ async fn append(open: &mut Open, mut groups: Vec<Group>) -> Result<Appended, Err
     let table = open.definition;
     let mut outcome = Appended::default();
     let mut written: Option<Vec<Add>> = None;
+    let started = Instant::now();
     loop {
         if drop_stored(open, &mut groups, &mut outcome).await? {
             // The files written before hold rows that a rival has committed.
@@ -120,7 +127,7 @@ async fn append(open: &mut Open, mut groups: Vec<Group>) -> Result<Appended, Err
                 return Ok(outcome);
             }
             Err(error) => {
-                tracing::warn!(table = table.name, %error, "commit refused, looking for its marker");
+                tracing::debug!(table = table.name, %error, "commit refused, looking for its marker");
                 open.refresh().await?;
                 if all_stored(open, &groups).await? {
                     let version = open.delta.version().unwrap_or_default();
@@ -128,18 +135,25 @@ async fn append(open: &mut Open, mut groups: Vec<Group>) -> Result<Appended, Err
                     return Ok(outcome);
                 }
                 outcome.retries += 1;
-                if outcome.retries >= ATTEMPTS {
+                if outcome.retries >= ATTEMPTS || started.elapsed() > PATIENCE {
                     return Err(match error {
                         DeltaTableError::Transaction { .. } => {
-                            Error::Contended { table: table.name, attempts: ATTEMPTS }
+                            Error::Contended { table: table.name, attempts: outcome.retries }
                         }
                         other => Error::delta("append to", table.name)(other),
                     });
                 }
                 written = Some(adds);
+                pause(outcome.retries).await;
             }
         }
     }
+}
+
+/// Rivals that were refused together must not come again together.
+async fn pause(retries: u32) {
+    let bound = PAUSE * 2_u32.saturating_pow(retries.saturating_sub(1));
+    tokio::time::sleep(rand::random_range(Duration::ZERO..=bound)).await;
 }
 
 /// Takes out every batch and group at or below its marker; true when that

@@ -7,7 +7,8 @@ use deltalake::DeltaTableError;
 /// A failed operation on the lake.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The location is neither a directory nor a URL that this build can open.
+    /// The location is neither a directory nor the URL of one or of a bucket, or
+    /// its settings make no sense.
     #[error("cannot open a lake at `{location}`: {reason}")]
     Location {
         /// As it was given.
@@ -44,6 +45,27 @@ pub enum Error {
         /// The store's answer.
         source: object_store::Error,
     },
+    /// The store is out of reach, or refuses what a lake needs.
+    #[error("cannot {operation} the lake at {location}: {reason}")]
+    Store {
+        /// What was tried.
+        operation: &'static str,
+        /// The lake's root.
+        location: String,
+        /// The store's answer, in one line.
+        reason: String,
+    },
+    /// The store overwrites what it was told to leave: two commits could
+    /// replace each other.
+    #[error(
+        "{location} lies in a store that ignores put-if-absent (`If-None-Match: *`), which would \
+         corrupt the tables: use a store that honours it, such as AWS S3, Google Cloud Storage, \
+         MinIO, Ceph, Cloudflare R2 or versitygw"
+    )]
+    NotExclusive {
+        /// The lake's root.
+        location: String,
+    },
     /// A stored column has another type than this version gives it.
     #[error(
         "column `{column}` of table {table} is stored as {stored}, this version writes {written}: \
@@ -78,10 +100,67 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error with its causes, in one line.
+    pub fn line(&self) -> String {
+        in_one_line(self)
+    }
+
     pub(crate) fn delta(
         operation: &'static str,
         table: &'static str,
     ) -> impl Fn(DeltaTableError) -> Self {
         move |source| Self::Delta { operation, table, source: Box::new(source) }
+    }
+}
+
+/// An error with those of its causes that it does not quote itself; of an XML
+/// answer only what it says.
+pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
+    let mut line = without_xml(&error.to_string());
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = without_xml(&error.to_string());
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        cause = error.source();
+    }
+    line
+}
+
+/// `…<Error><Code>NoSuchBucket</Code><Message>It is not there</Message>…` as
+/// `…NoSuchBucket: It is not there`; white space becomes single spaces.
+fn without_xml(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let element = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        Some(rest.split_once(&format!("</{name}>"))?.0)
+    };
+    let Some((before, _)) = text.split_once('<') else { return text };
+    match (element("Code"), element("Message")) {
+        (Some(code), Some(message)) => format!("{before}{code}: {message}"),
+        (Some(code), None) => format!("{before}{code}"),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_xml_answer_only_its_words_are_kept() {
+        let answer = "403 Forbidden: <?xml version=\"1.0\"?>\n<Error><Code>InvalidAccessKeyId\
+                      </Code><Message>There is none\n such</Message><Id>7</Id></Error>";
+        assert_eq!(without_xml(answer), "403 Forbidden: InvalidAccessKeyId: There is none such");
+        assert_eq!(without_xml("a < b"), "a < b");
+    }
+
+    #[test]
+    fn causes_are_said_once() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let source = object_store::Error::Generic { store: "S3", source: Box::new(refused) };
+        let error = Error::Object { path: "a/b".to_owned(), source };
+        assert_eq!(error.line(), "cannot write `a/b`: Generic S3 error: connection refused");
     }
 }

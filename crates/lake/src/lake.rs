@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::path::{Path as FilePath, PathBuf};
+use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
@@ -14,7 +14,7 @@ use trigpoint_record::Table;
 use url::Url;
 
 use crate::table::Open;
-use crate::{DurableStore, Error, Session};
+use crate::{Error, Session, store_at};
 
 /// A lake: one Delta table per [`Table`], side by side below one root.
 ///
@@ -38,7 +38,8 @@ struct Inner {
 type Writer = Arc<Mutex<Option<Open>>>;
 
 impl Lake {
-    /// Opens the lake in a directory, given as a path or a `file://` URL.
+    /// Opens the lake in a directory (a path or a `file://` URL) or a bucket
+    /// (`s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`), see [`store_at`].
     ///
     /// Reads and makes nothing: tables appear with their first append, and a
     /// lake that does not exist yet is an empty one.
@@ -48,8 +49,8 @@ impl Lake {
 
     /// [`Lake::open`] with other tables than [`trigpoint_record::TABLES`].
     pub fn open_tables(location: &str, tables: &[&'static Table]) -> Result<Self, Error> {
-        let directory = directory(location)?;
-        Self::with_store(Arc::new(DurableStore::new(directory.clone())), &directory, tables)
+        let (store, url) = store_at(location)?;
+        Ok(Self::with_store_at(store, url, tables))
     }
 
     /// A lake on a store of the caller's, whose paths start at the root of the
@@ -63,6 +64,12 @@ impl Lake {
             location: directory.display().to_string(),
             reason: "the path is not absolute".to_owned(),
         })?;
+        Ok(Self::with_store_at(store, url, tables))
+    }
+
+    /// A lake on a store of the caller's, whose paths start at the root of the
+    /// file system or bucket, below `url` there, which ends with a slash.
+    pub fn with_store_at(store: Arc<dyn ObjectStore>, url: Url, tables: &[&'static Table]) -> Self {
         let inner = Inner {
             store,
             url,
@@ -70,7 +77,17 @@ impl Lake {
             writers: Mutex::default(),
             readers: Mutex::default(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The lake's root, with a slash at its end.
+    pub fn url(&self) -> &Url {
+        &self.inner.url
+    }
+
+    /// Whether the lake is a local directory, and no bucket.
+    pub fn is_on_disk(&self) -> bool {
+        self.inner.url.scheme() == "file"
     }
 
     /// The markers of a stream: the last sequence number that is durable, for
@@ -156,24 +173,4 @@ impl fmt::Debug for Lake {
 
 fn object_path(url: &Url) -> Path {
     Path::from_url_path(url.path()).unwrap_or_default()
-}
-
-/// The absolute directory that a path or `file://` URL names.
-fn directory(location: &str) -> Result<PathBuf, Error> {
-    let refused =
-        |reason: &str| Error::Location { location: location.to_owned(), reason: reason.to_owned() };
-    let path = if location.contains("://") {
-        let url = Url::parse(location).map_err(|error| refused(&error.to_string()))?;
-        if url.scheme() != "file" {
-            return Err(refused("only directories and file:// URLs are supported"));
-        }
-        url.to_file_path().map_err(|()| refused("the URL names no local directory"))?
-    } else {
-        PathBuf::from(location)
-    };
-    let path = std::path::absolute(&path).map_err(|error| refused(&error.to_string()))?;
-    if path.exists() && !path.is_dir() {
-        return Err(refused("it is a file, not a directory"));
-    }
-    Ok(path)
 }

@@ -20,11 +20,14 @@
 //! ```
 
 mod append;
+mod bucket;
 mod convert;
 mod error;
 mod file;
 mod format;
 mod lake;
+mod location;
+mod probe;
 mod quarantine;
 mod schema;
 mod session;
@@ -38,5 +41,6 @@ pub use convert::{ConvertError, Description, Rows, Sent, Shape, check};
 pub use error::Error;
 pub use format::{Format, FormatError, UnknownFormat, write};
 pub use lake::Lake;
+pub use location::store_at;
 pub use session::{Answer, QueryError, Session};
 pub use store::DurableStore;

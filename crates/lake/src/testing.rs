@@ -147,13 +147,15 @@ pub(crate) struct Faulty {
     faults: Mutex<Vec<Fault>>,
 }
 
-/// What goes wrong at the put of an object whose path ends like this.
+/// What goes wrong at the put of an object whose path contains this.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
     /// The object is there, the caller is told that it failed.
     AnswerLost(&'static str),
     /// Nothing is there.
     Refused(&'static str),
+    /// The object is there, whatever was there before and whatever was asked.
+    Overwritten(&'static str),
 }
 
 impl Faulty {
@@ -177,8 +179,8 @@ impl Faulty {
     fn fault(&self, location: &Path) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
         let met = faults.iter().position(|fault| {
-            let (Fault::AnswerLost(end) | Fault::Refused(end)) = fault;
-            location.as_ref().ends_with(end)
+            let (Fault::AnswerLost(part) | Fault::Refused(part) | Fault::Overwritten(part)) = fault;
+            location.as_ref().contains(part)
         })?;
         Some(faults.remove(met))
     }
@@ -204,6 +206,9 @@ impl ObjectStore for Faulty {
             Some(Fault::AnswerLost(_)) => {
                 self.inner.put_opts(location, payload, options).await?;
                 error()
+            }
+            Some(Fault::Overwritten(_)) => {
+                self.inner.put_opts(location, payload, PutOptions::default()).await
             }
             None => self.inner.put_opts(location, payload, options).await,
         }

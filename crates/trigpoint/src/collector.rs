@@ -16,7 +16,6 @@ use trigpoint_process::admin::{self, Admin};
 use trigpoint_process::{Failure, Phase, Shutdown, duration, limits, tls};
 
 use crate::data_directory::DataDirectory;
-use crate::query;
 
 /// How long connections may outlive the last acknowledgement.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
@@ -51,15 +50,14 @@ pub(crate) struct Options {
     /// File with a line `ACCOUNT TOKEN` for each token that stations may show
     #[arg(long, env = "TRIGPOINT_TOKEN_FILE", value_name = "FILE")]
     token_file: PathBuf,
-    /// A finished test is in the tables after this time
+    /// A finished test is in the tables after this time [default: 2s, in a bucket 5s]
     #[arg(
         long,
         env = "TRIGPOINT_COMMIT_AFTER",
         value_name = "DURATION",
-        default_value = "2s",
         value_parser = duration::parse
     )]
-    commit_after: Duration,
+    commit_after: Option<Duration>,
     /// Any other row is in the tables after this time
     #[arg(
         long,
@@ -86,11 +84,12 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     // tonic would report a wrong file only when the first station comes.
     certificate.server_config(&["h2"]).map_err(Failure::usage)?;
     let identity = Identity::from_pem(&certificate.chain_pem, &certificate.key_pem);
-    let lake = query::open(&options.data)?;
     if options.check_config {
+        options.data.lake()?;
         writeln!(io::stdout(), "the configuration is good")?;
         return Ok(());
     }
+    let lake = options.data.proven_lake().await?;
     let shutdown = Shutdown::install()?;
     let ingest = bind(options.listen).await?;
     let admin = bind(options.admin_listen).await?;
@@ -98,10 +97,11 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     info!(?options, "serving");
 
     let registry = Registry::new();
+    let defaults = Settings::for_lake(&lake);
     let settings = Settings {
-        commit_after: options.commit_after,
+        commit_after: options.commit_after.unwrap_or(defaults.commit_after),
         commit_at_latest: options.commit_at_latest,
-        ..Settings::default()
+        ..defaults
     };
     let collector = Collector::start(lake, settings, &registry)?;
     let admin = admin::serve(admin, Admin { registry, shutdown: shutdown.clone() });

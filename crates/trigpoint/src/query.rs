@@ -1,9 +1,9 @@
-//! `trigpoint query`: SQL over the tables of a data directory, also while a
-//! station writes there.
+//! `trigpoint query`: SQL over the tables, also while a station writes there.
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 
-use trigpoint_lake::{Format, Lake};
+use anyhow::anyhow;
+use trigpoint_lake::{Format, QueryError};
 use trigpoint_process::Failure;
 
 use crate::data_directory::DataDirectory;
@@ -23,11 +23,14 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     options.data.check_readable()?;
-    let lake = open(&options.data)?;
-    let answer = lake.session().query(&options.sql).await?;
-    if !options.data.path().exists() {
+    let lake = options.data.lake()?;
+    let answer = lake.session().query(&options.sql).await.map_err(|error| match error {
+        QueryError::Lake(error) => anyhow!(error.line()),
+        other => other.into(),
+    })?;
+    if let Some(missing) = options.data.missing() {
         // Not a failure: a station may be about to start there. But maybe a typing error.
-        let path = options.data.path().display();
+        let path = missing.display();
         let _ = writeln!(io::stderr(), "note: `{path}` does not exist yet, its tables are empty");
     }
     let mut output = Output::new();
@@ -40,11 +43,6 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     written?;
     flushed?;
     Ok(())
-}
-
-/// The lake of a data directory.
-pub(crate) fn open(data: &DataDirectory) -> Result<Lake, Failure> {
-    Lake::open(&data.lake().to_string_lossy()).map_err(Failure::usage)
 }
 
 /// A table is fitted to the terminal it goes to.

@@ -16,7 +16,6 @@ use trigpoint_server::station::{Defaults, Error, Flags, Settings, Station};
 use trigpoint_uplink::{Endpoint, Pipe};
 
 use crate::data_directory::DataDirectory;
-use crate::query;
 
 mod announcement;
 mod trial;
@@ -49,19 +48,20 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     options.data.make()?;
     let (pipe, incoming) = trigpoint_uplink::pipe();
     let settings = options.settings(pipe)?;
-    let lake = query::open(&options.data)?;
     if options.check_config {
+        options.data.lake()?;
         Station::check(&settings).map_err(Error::into_failure)?;
         writeln!(io::stdout(), "the configuration is good")?;
         return Ok(());
     }
+    let lake = options.data.proven_lake().await?;
     let shutdown = Shutdown::install()?;
     let station = Station::assemble(settings).map_err(Error::into_failure)?;
     let settings = trigpoint_collector::Settings {
         commit_at_latest: COMMIT_AT_LATEST,
         // On a slow disk too: whoever tested looks for the row at once.
         commit_spacing: COMMIT_AT_LATEST,
-        ..trigpoint_collector::Settings::default()
+        ..trigpoint_collector::Settings::for_lake(&lake)
     };
     let collector = Collector::start(lake.clone(), settings, &Registry::new())?;
     let ingest = trigpoint_collector::transport()
