@@ -7,14 +7,18 @@
 mod directory;
 mod eventually;
 mod executable;
+mod gate;
 pub mod lab;
 mod process;
 mod raw_client;
+mod s3;
 mod standalone;
 
 pub use directory::Directory;
 pub use eventually::eventually;
 pub use executable::beside;
+pub use gate::{Gate, Traffic};
 pub use process::{Finished, Process, Stream, run};
 pub use raw_client::{Frame, RawClient, opcode};
+pub use s3::S3;
 pub use standalone::{Lake, Standalone};

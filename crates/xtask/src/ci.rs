@@ -34,6 +34,7 @@ const STAGES: &[Stage] = &[
     ("the network lab itself", |_| prove::short("lab")),
     ("slow links, short", |_| prove::short("slow-links")),
     ("hostile clients, short", |_| prove::short("hostile")),
+    ("object stores", |_| prove::short("stores")),
     ("real clients", |_| prove::short("clients")),
     ("fuzzing, short", |_| prove::short("fuzz")),
 ];

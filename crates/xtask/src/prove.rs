@@ -15,7 +15,7 @@ use crate::tools;
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// What to prove: all of them with `all`
-    #[arg(value_parser = ["truth", "fresh", "lab", "slow-links", "hostile", "clients", "fuzz", "all"])]
+    #[arg(value_parser = ["truth", "fresh", "lab", "slow-links", "hostile", "stores", "clients", "fuzz", "all"])]
     topic: String,
     /// The short form that CI runs
     #[arg(long)]
@@ -29,6 +29,7 @@ const SUITES: &[(&str, &str)] = &[
     ("lab", "lab"),
     ("slow-links", "slow_links"),
     ("hostile", "hostile"),
+    ("stores", "object_store"),
     ("clients", "real_clients"),
 ];
 
@@ -70,6 +71,9 @@ fn prove(topic: &str, full: bool) -> Result<Outcome> {
     match topic {
         "lab" | "slow-links" | "truth" | "hostile" => {
             tools::debian(&[("tc", "iproute2"), ("ethtool", "ethtool"), ("python3", "python3")])?;
+        }
+        "stores" => {
+            test.env("VERSITYGW", tools::versitygw()?);
         }
         "clients" => {
             tools::debian(&[("chromium", "chromium")])?;

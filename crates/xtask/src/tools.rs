@@ -13,6 +13,7 @@ const NDT7_CLIENT: &str = "0.3.1";
 const NDT7_JS: &str = "@m-lab/ndt7@0.1.4";
 const PLAYWRIGHT: &str = "playwright-core@1.64.1";
 const CARGO_FUZZ: &str = "0.13.2";
+const VERSITYGW: &str = "v1.8.0";
 
 /// `$TRIGPOINT_CACHE`, or `~/.cache/trigpoint`.
 pub(crate) fn cache() -> Result<PathBuf> {
@@ -42,6 +43,11 @@ pub(crate) fn ndt7_client() -> Result<PathBuf> {
 /// The fuzzer's driver; the path of its executable.
 pub(crate) fn cargo_fuzz() -> Result<PathBuf> {
     cargo_tool("cargo-fuzz", CARGO_FUZZ)
+}
+
+/// A real S3 server over a directory; the path of its executable.
+pub(crate) fn versitygw() -> Result<PathBuf> {
+    go_tool("versitygw", "github.com/versity/versitygw/cmd/versitygw", VERSITYGW)
 }
 
 /// M-Lab's browser client and the driver of a browser; their `node_modules`.
@@ -75,6 +81,16 @@ fn on_path(executable: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|folder| folder.join(executable).exists())
     })
+}
+
+fn go_tool(name: &str, package: &str, version: &str) -> Result<PathBuf> {
+    let bin = cache()?.join("tools/bin");
+    let executable = bin.join(name);
+    if !executable.exists() {
+        let mut install = program("go", &["install", &format!("{package}@{version}")]);
+        run(install.env("GOBIN", &bin).env("CGO_ENABLED", "0"))?;
+    }
+    Ok(executable)
 }
 
 fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
