@@ -17,9 +17,9 @@ const LEAST_UNSENT_BYTES: u64 = 16 << 10;
 /// Of a slow line's time, each: what is unsent in the kernel, and the message
 /// that is begun when the test ends.
 const SHARE_OF_A_SECOND: u64 = 10;
-/// Before it, what was delivered tells of slow start and of the way there and
-/// back, not of the line: behind a long round trip it may be nothing at all.
-const KNOWN_AFTER: Duration = Duration::from_secs(1);
+/// Before so many round trips, what was delivered tells of the way there and
+/// back, not of the line: in the first one it is nothing at all.
+const KNOWN_AFTER_ROUND_TRIPS: u32 = 4;
 
 /// The bound for one download's line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +35,12 @@ impl Backlog {
     pub(crate) const UNKNOWN: Self =
         Self { unsent_bytes: MOST_UNSENT_BYTES, message_bytes: spec::MAX_SCALED_MESSAGE_SIZE };
 
-    /// For a line that delivered so much in such a time.
-    pub(crate) fn of_line(delivered_bytes: u64, elapsed: Duration) -> Self {
-        if elapsed < KNOWN_AFTER {
+    /// For a line with such a round trip that delivered so much in such a time.
+    pub(crate) fn of_line(delivered_bytes: u64, elapsed: Duration, round_trip: Duration) -> Self {
+        if elapsed < round_trip * KNOWN_AFTER_ROUND_TRIPS {
             return Self::UNKNOWN;
         }
-        let elapsed_us = elapsed.as_micros() as u64;
+        let elapsed_us = (elapsed.as_micros() as u64).max(1);
         let bytes = delivered_bytes.saturating_mul(1_000_000 / SHARE_OF_A_SECOND) / elapsed_us;
         // Powers of two, so that the option is set seldom.
         let bytes = 1 << bytes.max(1).ilog2();
@@ -63,9 +63,11 @@ impl Backlog {
 mod tests {
     use super::*;
 
+    const NEAR: Duration = Duration::from_micros(50);
+
     #[test]
     fn a_slow_line_has_little_and_a_fast_one_as_much_as_an_unknown_one() {
-        let of_rate = |bit_per_s: u64| Backlog::of_line(bit_per_s, Duration::from_secs(8));
+        let of_rate = |bit_per_s: u64| Backlog::of_line(bit_per_s, Duration::from_secs(8), NEAR);
         assert_eq!(of_rate(0), of_rate(1_000_000), "the least of both");
         let slow = Backlog { unsent_bytes: 16 << 10, message_bytes: 8 << 10 };
         assert_eq!(of_rate(1_000_000), slow);
@@ -73,13 +75,17 @@ mod tests {
         let faster = Backlog { unsent_bytes: 128 << 10, message_bytes: 128 << 10 };
         assert_eq!(of_rate(20_000_000), faster);
         assert_eq!(of_rate(100_000_000), Backlog::UNKNOWN);
-        assert_eq!(Backlog::of_line(u64::MAX, Duration::from_secs(8)), Backlog::UNKNOWN);
+        assert_eq!(Backlog::of_line(u64::MAX, Duration::ZERO, Duration::ZERO), Backlog::UNKNOWN);
     }
 
     #[test]
     fn a_line_with_a_long_round_trip_is_no_slow_one_at_the_start() {
-        for elapsed_ms in [0, 25, 999] {
-            assert_eq!(Backlog::of_line(0, Duration::from_millis(elapsed_ms)), Backlog::UNKNOWN);
+        let far = Duration::from_millis(200);
+        for elapsed_ms in [25, 799] {
+            let elapsed = Duration::from_millis(elapsed_ms);
+            assert_eq!(Backlog::of_line(0, elapsed, far), Backlog::UNKNOWN);
+            assert_ne!(Backlog::of_line(0, elapsed, NEAR), Backlog::UNKNOWN);
         }
+        assert_ne!(Backlog::of_line(0, Duration::from_millis(800), far), Backlog::UNKNOWN);
     }
 }

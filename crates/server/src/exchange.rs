@@ -352,8 +352,12 @@ impl Exchange {
         else {
             return;
         };
-        let delivered = last.tcp_info.bytes_acked().unwrap_or_default();
-        let backlog = Backlog::of_line(delivered, Duration::from_micros(last.elapsed_us));
+        let Some(round_trip_us) = last.tcp_info.min_rtt_us() else { return };
+        let backlog = Backlog::of_line(
+            last.tcp_info.bytes_acked().unwrap_or_default(),
+            Duration::from_micros(last.elapsed_us),
+            Duration::from_micros(round_trip_us),
+        );
         if backlog != self.backlog {
             self.backlog = backlog;
             backlog.apply(self.transport.socket());
