@@ -8,6 +8,11 @@ use std::time::Instant;
 
 use trigpoint_testkit::lab::{Link, Shaper, inside};
 
+#[path = "lab/emulator.rs"]
+mod emulator;
+#[path = "lab/traffic.rs"]
+mod traffic;
+
 #[test]
 fn both_families_reach_the_server() {
     inside("both_families_reach_the_server", || {

@@ -10,9 +10,15 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::Directory;
 
+mod counters;
+mod emulated;
+mod engine;
 mod link;
 mod namespace;
+pub mod path;
 
+pub use counters::{Amount, Counters, DirectionCounters};
+pub use emulated::Emulated;
 pub use link::{Link, Shaper};
 pub use namespace::Namespace;
 

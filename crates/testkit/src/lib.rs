@@ -13,6 +13,7 @@ mod process;
 mod raw_client;
 mod s3;
 mod standalone;
+mod sys;
 
 pub use directory::Directory;
 pub use eventually::eventually;
