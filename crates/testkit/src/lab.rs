@@ -5,7 +5,8 @@
 //! which is single-threaded, to run the one test inside of the namespaces.
 
 use std::env;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
 use std::sync::{Mutex, PoisonError};
 
 use crate::Directory;
@@ -22,8 +23,8 @@ pub use emulated::Emulated;
 pub use link::{Link, Shaper};
 pub use namespace::Namespace;
 
-/// Set in the process that runs inside of the namespaces: the file in which it
-/// leaves a proof that the test was found and passed.
+/// Set in the process that runs inside of the namespaces: for a test, the file in
+/// which it leaves a proof that it was found and passed.
 const PROOF: &str = "TRIGPOINT_LAB_PROOF";
 
 /// Two labs at once would disturb each other's timing.
@@ -40,21 +41,40 @@ pub fn inside(test: &str, body: impl FnOnce()) {
         return;
     }
     let _turn = ONE_LAB.lock().unwrap_or_else(PoisonError::into_inner);
-    let this = env::current_exe().unwrap_or_else(|error| panic!("who am I? {error}"));
     let directory = Directory::new();
     let proof = directory.join("proof");
-    let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net", "--mount"])
-        .arg(this)
+    let output = again(&proof)
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(PROOF, &proof)
         .output()
-        .unwrap_or_else(|error| panic!("cannot run `unshare` (package util-linux): {error}"));
+        .unwrap_or_else(|error| panic!("{NO_UNSHARE}: {error}"));
     show(&output.stdout);
     show(&output.stderr);
     assert!(output.status.success(), "`{test}` failed in the lab: {}", output.status);
     // libtest calls it a success when no test has that name.
     assert!(proof.exists(), "there is no test `{test}` in this executable");
+}
+
+/// For a program that is no test: runs it again, with its arguments, inside of new
+/// namespaces and says how that ended; `None` to the copy, which does the work.
+#[track_caller]
+pub fn run_again_inside() -> Option<ExitStatus> {
+    if env::var_os(PROOF).is_some() {
+        prepare();
+        return None;
+    }
+    let status = again(Path::new("")).args(env::args_os().skip(1)).status();
+    Some(status.unwrap_or_else(|error| panic!("{NO_UNSHARE}: {error}")))
+}
+
+const NO_UNSHARE: &str = "cannot run `unshare` (package util-linux)";
+
+/// This executable in new namespaces, still without its arguments.
+#[track_caller]
+fn again(proof: &Path) -> Command {
+    let this = env::current_exe().unwrap_or_else(|error| panic!("who am I? {error}"));
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--net", "--mount"]).arg(this).env(PROOF, proof);
+    command
 }
 
 /// Indented, so that whoever counts results does not count the inner run's too.

@@ -1,5 +1,6 @@
 //! `trigpoint standalone` under test, and SQL over what it stored.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -37,12 +38,23 @@ impl Standalone {
     /// `Namespace::command`.
     #[track_caller]
     pub fn start_with(
-        mut command: Command,
+        command: Command,
         executable: &str,
         directory: &Directory,
         arguments: &[&str],
     ) -> Self {
-        let lake = Lake { executable: executable.to_owned(), data_dir: directory.join("data") };
+        Self::start_on(command, executable, &directory.join("data"), arguments)
+    }
+
+    /// The same on a data directory that may hold an earlier station's.
+    #[track_caller]
+    pub fn start_on(
+        mut command: Command,
+        executable: &str,
+        data_dir: &Path,
+        arguments: &[&str],
+    ) -> Self {
+        let lake = Lake { executable: executable.to_owned(), data_dir: data_dir.to_owned() };
         command.args(["standalone", "--ws-port", "0", "--wss-port", "0", "--data-dir"]);
         let process = Process::start(command.arg(&lake.data_dir).args(arguments));
         let url = |scheme: &str| {

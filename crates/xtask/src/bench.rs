@@ -6,6 +6,7 @@
 
 mod growth;
 mod hostile;
+mod lake;
 mod memory;
 mod ndt7;
 mod process;
@@ -29,6 +30,8 @@ enum What {
     Growth(growth::Options),
     /// What a running download loses to crowds of idle or closing connections
     Hostile(hostile::Options),
+    /// Bytes for each snapshot in the tables, on flows over emulated paths
+    Lake(lake::Options),
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -37,5 +40,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         What::Memory(options) => memory::run(options),
         What::Growth(options) => growth::run(options),
         What::Hostile(options) => hostile::run(options),
+        What::Lake(options) => lake::measure(options),
     }
 }

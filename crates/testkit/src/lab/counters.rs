@@ -68,9 +68,4 @@ impl DirectionCounters {
         self.late += late;
         self.latest = self.latest.max(late);
     }
-
-    /// How much later than due a frame was on average.
-    pub fn mean_late(&self) -> Duration {
-        self.late.div_f64(self.sent.frames.max(1) as f64)
-    }
 }

@@ -44,6 +44,10 @@ impl Emulated {
         for (host, other) in [(&hosts[0], &hosts[1]), (&hosts[1], &hosts[0])] {
             host.address(number, other);
         }
+        for host in &hosts {
+            host.namespace.await_link(&host.interface);
+            emulator.await_link(&host.emulator_side());
+        }
         let [client_side, server_side] = hosts.map(|host| host.emulator_side());
         let engine = Engine::start(&emulator, &client_side, &server_side, path);
         Self { client, server: server.clone(), number, engine }

@@ -41,6 +41,8 @@ impl Link {
             host.execute("ip", &format!("addr add 2001:db8::{number}/64 dev {interface} nodad"));
             host.execute("ip", &format!("link set {interface} up"));
         }
+        link.client.await_link("c0");
+        link.server.await_link("s0");
         if let Some(shaper) = shaper {
             link.shape(shaper);
         }

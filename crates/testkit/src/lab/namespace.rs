@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::process::Command;
+use std::time::Duration;
 
 use super::{execute, run};
-use crate::sys;
+use crate::{eventually, sys};
 
 /// A named network namespace with its loopback interface up.
 #[derive(Debug, Clone)]
@@ -53,6 +54,21 @@ impl Namespace {
 
     fn file(&self) -> String {
         format!("/run/netns/{}", self.name)
+    }
+
+    /// Waits until an interface really sends.
+    ///
+    /// The end of a cable that was set up first learns of its carrier from the
+    /// kernel's link watch, which may take a second; until then its queueing
+    /// discipline is `noop`, which drops everything without a word.
+    #[track_caller]
+    pub(super) fn await_link(&self, interface: &str) {
+        eventually(Duration::from_secs(10), "a carrier on a cable of the lab", || {
+            let mut show = self.command("ip");
+            let output = show.args(["-o", "link", "show", "dev", interface]).output().ok()?;
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            (text.contains("state UP") && !text.contains("qdisc noop ")).then_some(())
+        });
     }
 
     /// Runs a command here that must succeed; arguments are split at spaces.
