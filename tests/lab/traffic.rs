@@ -96,14 +96,14 @@ impl Transfer {
         // unlike bbr, reno does not pace itself to 99 % of what it has found.
         sockopt::set_tcp_congestion(&sender, "reno").unwrap();
         sockopt::set_socket_send_buffer_size(&sender, 200_000).unwrap();
-        std::thread::spawn(move || while sender.write_all(&[0; 65536]).is_ok() {});
+        std::thread::spawn(move || while sender.write_all(&[0; 16384]).is_ok() {});
         Self { receiver, started, bytes: 0 }
     }
 
     /// Rate of the payload that arrives during about that time, bit/s.
     pub(crate) fn rate_during(&mut self, time: Duration) -> f64 {
         let (started, before) = (Instant::now(), self.bytes);
-        let mut buffer = [0; 65536];
+        let mut buffer = [0; 16384];
         while started.elapsed() < time {
             self.bytes += self.receiver.read(&mut buffer).unwrap() as u64;
         }
