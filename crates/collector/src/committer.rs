@@ -8,7 +8,7 @@ use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until},
 };
-use trigpoint_lake::{Appended, Lake};
+use trigpoint_lake::{Appended, Group, Lake};
 use trigpoint_record::Table;
 
 use crate::{
@@ -109,12 +109,12 @@ impl Committer {
             }
             let spools: Vec<_> = groups.iter().map(|group| group.app_id.clone()).collect();
             let start = Instant::now();
-            match self.lake.append(table, groups).await {
+            match append(&self.lake, table, groups).await {
                 Ok(appended) => self.appended(table, &appended, start.elapsed()),
                 Err(error) => {
                     self.metrics.commit_failures.with_label_values(&[table.name]).inc();
                     group.fail(&spools);
-                    failure = Some(error.line());
+                    failure = Some(error);
                     break;
                 }
             }
@@ -165,5 +165,19 @@ impl Committer {
             took_ms = took.as_millis(),
             "committed"
         );
+    }
+}
+
+/// Appends in a task of its own: a panic in there is one more error that does
+/// not say what was stored, and nobody would commit any more without this one.
+async fn append(
+    lake: &Lake,
+    table: &'static Table,
+    groups: Vec<Group>,
+) -> Result<Appended, String> {
+    let lake = lake.clone();
+    match tokio::spawn(async move { lake.append(table, groups).await }).await {
+        Ok(appended) => appended.map_err(|error| error.line()),
+        Err(error) => Err(format!("the commit of table {} broke off: {error}", table.name)),
     }
 }

@@ -148,6 +148,9 @@ impl Session {
     /// Enters the stream as its spool's only one, and serves it.
     async fn greeted(self, greeting: Greeting) -> Outcome {
         let shared = Arc::clone(&self.shared);
+        if let Err(outcome) = self.check_owner(&greeting).await {
+            return outcome;
+        }
         let app_id = format!("{}/{}", self.principal, greeting.spool_id);
         let stream = Stream::new(app_id, shared.settings.stream_memory_bytes);
         if !shared.streams.enter(&stream) {
@@ -162,6 +165,22 @@ impl Session {
         shared.streams.leave(&stream);
         shared.metrics.streams.dec();
         outcome
+    }
+
+    /// Binds a new spool to the account, and refuses one of another account.
+    async fn check_owner(&self, greeting: &Greeting) -> Result<(), Outcome> {
+        let spool_id = greeting.spool_id.as_str();
+        match self.shared.lake.spool_owner(spool_id, &self.principal).await {
+            Ok(owner) if owner == self.principal => Ok(()),
+            Ok(owner) => {
+                tracing::warn!(principal = self.principal, spool_id, owner, "spool of another");
+                Err(Outcome::Refused(Status::permission_denied(
+                    "the spool belongs to another account: use that account's token, or start \
+                     with an empty spool directory",
+                )))
+            }
+            Err(error) => Err(Outcome::storage(error.to_string())),
+        }
     }
 
     /// Tells the station what is committed, and takes what it brings.

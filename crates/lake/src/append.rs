@@ -77,13 +77,19 @@ impl Lake {
         groups: Vec<Group>,
     ) -> Result<Appended, Error> {
         let groups = one_per_stream(groups);
-        let open = self.writer(table).await;
-        let mut open = open.lock().await;
-        let open = match open.as_mut() {
+        let writer = self.writer(table).await;
+        let mut writer = writer.lock().await;
+        let open = match writer.as_mut() {
             Some(open) => open,
-            None => open.insert(Open::for_writing(table, self.log_store(table)).await?),
+            None => writer.insert(Open::for_writing(table, self.log_store(table)).await?),
         };
-        append(open, groups).await
+        let appended = append(open, groups).await;
+        if appended.is_err() {
+            // What this process remembers may be what is wrong, such as a log
+            // entry that was cleaned away: the next append loads all of it.
+            *writer = None;
+        }
+        appended
     }
 }
 
@@ -109,13 +115,25 @@ async fn append(open: &mut Open, mut groups: Vec<Group>) -> Result<Appended, Err
     let mut outcome = Appended::default();
     let mut written: Option<Vec<Add>> = None;
     let started = Instant::now();
+    let mut refused: Option<DeltaTableError> = None;
     loop {
+        open.settle().await?;
         if drop_stored(open, &mut groups, &mut outcome).await? {
             // The files written before hold rows that a rival has committed.
             written = None;
         }
         if groups.is_empty() {
             return Ok(outcome);
+        }
+        // Only here: after the last refusal, too, a rival may have stored all of it.
+        if let Some(error) = refused.take_if(|_| outcome.retries >= ATTEMPTS || started.elapsed() > PATIENCE)
+        {
+            return Err(match error {
+                DeltaTableError::Transaction { .. } => {
+                    Error::Contended { table: table.name, attempts: outcome.retries }
+                }
+                other => Error::delta("append to", table.name)(other),
+            });
         }
         let adds = match written.take() {
             Some(adds) => adds,
@@ -129,20 +147,14 @@ async fn append(open: &mut Open, mut groups: Vec<Group>) -> Result<Appended, Err
             Err(error) => {
                 tracing::debug!(table = table.name, %error, "commit refused, looking for its marker");
                 open.refresh().await?;
+                open.settle().await?;
                 if all_stored(open, &groups).await? {
                     let version = open.delta.version().unwrap_or_default();
                     count(&mut outcome, &groups, &adds, version);
                     return Ok(outcome);
                 }
                 outcome.retries += 1;
-                if outcome.retries >= ATTEMPTS || started.elapsed() > PATIENCE {
-                    return Err(match error {
-                        DeltaTableError::Transaction { .. } => {
-                            Error::Contended { table: table.name, attempts: outcome.retries }
-                        }
-                        other => Error::delta("append to", table.name)(other),
-                    });
-                }
+                refused = Some(error);
                 written = Some(adds);
                 pause(outcome.retries).await;
             }
@@ -182,7 +194,8 @@ async fn drop_stored(
     Ok(changed)
 }
 
-/// Whether every group's marker stands where this append wanted it.
+/// Whether every group's marker stands where this append wanted it; one that a
+/// rival has moved beyond is no answer, and its group is dropped at the next look.
 async fn all_stored(open: &Open, groups: &[Group]) -> Result<bool, Error> {
     for group in groups {
         if open.marker(&group.app_id).await? != Some(group.last_seq) {
@@ -242,6 +255,7 @@ async fn commit(open: &mut Open, adds: &[Add], groups: &[Group]) -> Result<u64, 
         .await?;
     let version = finished.version();
     open.delta.state = Some(finished.snapshot);
+    open.committed(version);
     Ok(version)
 }
 

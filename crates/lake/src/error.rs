@@ -66,6 +66,22 @@ pub enum Error {
         /// The lake's root.
         location: String,
     },
+    /// What is in the log may be gone after a power cut, so nothing was said of it.
+    #[error("cannot make sure that `{path}` is on the disk: {source}")]
+    Sync {
+        /// Path below the lake's root.
+        path: String,
+        /// The store's answer.
+        source: object_store::Error,
+    },
+    /// An object could not be read.
+    #[error("cannot read `{path}`: {source}")]
+    Read {
+        /// Path below the lake's root.
+        path: String,
+        /// The store's answer.
+        source: object_store::Error,
+    },
     /// A stored column has another type than this version gives it.
     #[error(
         "column `{column}` of table {table} is stored as {stored}, this version writes {written}: \

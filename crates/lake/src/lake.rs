@@ -100,6 +100,7 @@ impl Lake {
             if let Some(open) = self.refreshed(table, &mut reader).await?
                 && let Some(seq) = open.marker(app_id).await?
             {
+                open.settle().await?;
                 markers.insert(table.name.to_owned(), seq);
             }
         }
@@ -130,12 +131,18 @@ impl Lake {
         &self,
         table: &'static Table,
         reader: &'a mut Option<Open>,
-    ) -> Result<Option<&'a Open>, Error> {
-        match reader {
-            Some(open) => open.refresh().await?,
-            None => *reader = Open::existing(table, self.log_store(table)).await?,
+    ) -> Result<Option<&'a mut Open>, Error> {
+        if let Some(open) = reader
+            && let Err(error) = open.refresh().await
+        {
+            // Such as a log entry that was cleaned away meanwhile.
+            tracing::debug!(%error, table = table.name, "load all of it again");
+            *reader = None;
         }
-        Ok(reader.as_ref())
+        if reader.is_none() {
+            *reader = Open::existing(table, self.log_store(table)).await?;
+        }
+        Ok(reader.as_mut())
     }
 
     /// The table as this process writes it; a long append holds its lock.

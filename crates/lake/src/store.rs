@@ -23,8 +23,9 @@ use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyMode, CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyMode, CopyOptions, Extensions, GetOptions, GetResult, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result,
 };
 
 mod upload;
@@ -32,18 +33,31 @@ mod upload;
 const STORE: &str = "DurableStore";
 
 /// Makes a written file or directory durable.  A seam for tests, which watch
-/// and forget; everything else uses fsync.
-pub(crate) trait Sync: Send + std::marker::Sync + fmt::Debug {
+/// and forget; everything else uses the kernel's fsync.
+pub trait Fsync: Send + Sync + fmt::Debug {
     /// Syncs `file`, which is open at `path`; directories come as files too.
-    fn sync(&self, path: &FilePath, file: &File) -> io::Result<()>;
+    fn fsync(&self, path: &FilePath, file: &File) -> io::Result<()>;
 }
 
 #[derive(Debug)]
-struct Fsync;
+struct Kernel;
 
-impl Sync for Fsync {
-    fn sync(&self, _: &FilePath, file: &File) -> io::Result<()> {
+impl Fsync for Kernel {
+    fn fsync(&self, _: &FilePath, file: &File) -> io::Result<()> {
         file.sync_all()
+    }
+}
+
+/// In the extensions of a `get`: answer only once the object and its name
+/// are durable, whoever wrote it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Durably;
+
+impl Durably {
+    pub(crate) fn extensions() -> Extensions {
+        let mut extensions = Extensions::new();
+        extensions.insert(Self);
+        extensions
     }
 }
 
@@ -59,7 +73,7 @@ pub struct DurableStore {
 /// The blocking half.
 #[derive(Debug)]
 struct Disk {
-    sync: Arc<dyn Sync>,
+    sync: Arc<dyn Fsync>,
     /// Every directory from here down to an object is synced into its parent.
     top: PathBuf,
     /// Directories whose own entry was synced by this process.
@@ -69,10 +83,11 @@ struct Disk {
 impl DurableStore {
     /// A store for objects below `top`, an absolute path that need not exist.
     pub fn new(top: PathBuf) -> Self {
-        Self::with_sync(top, Arc::new(Fsync))
+        Self::with_fsync(top, Arc::new(Kernel))
     }
 
-    pub(crate) fn with_sync(top: PathBuf, sync: Arc<dyn Sync>) -> Self {
+    /// The same on a disk that a test watches.
+    pub fn with_fsync(top: PathBuf, sync: Arc<dyn Fsync>) -> Self {
         let disk = Disk { sync, top, settled: Mutex::default() };
         Self { inner: Arc::new(LocalFileSystem::new()), disk: Arc::new(disk) }
     }
@@ -129,7 +144,7 @@ impl Disk {
         path: &FilePath,
         mode: &Place,
     ) -> io::Result<()> {
-        let placed = self.sync.sync(staged, file).and_then(|()| match mode {
+        let placed = self.sync.fsync(staged, file).and_then(|()| match mode {
             Place::Over => fs::rename(staged, path),
             Place::New => fs::hard_link(staged, path),
         });
@@ -177,7 +192,7 @@ impl Disk {
     }
 
     fn sync_directory(&self, directory: &FilePath) -> io::Result<()> {
-        self.sync.sync(directory, &File::open(directory)?)
+        self.sync.fsync(directory, &File::open(directory)?)
     }
 
     fn settled(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
@@ -259,7 +274,17 @@ impl ObjectStore for DurableStore {
     // `rename_opts` stays the trait's copy and delete: the copy is durable first.
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.inner.get_opts(location, options).await
+        let durably = options.extensions.get::<Durably>().is_some();
+        let answer = self.inner.get_opts(location, options).await?;
+        if durably {
+            let path = self.inner.path_to_filesystem(location)?;
+            let sync = move |disk: &Disk| {
+                disk.sync.fsync(&path, &File::open(&path)?)?;
+                disk.settle(parent(&path))
+            };
+            self.blocking(location, sync).await?;
+        }
+        Ok(answer)
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {

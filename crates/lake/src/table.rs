@@ -7,11 +7,14 @@
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, MetadataExt as _};
 use deltalake::logstore::LogStoreRef;
+use deltalake::logstore::commit_uri_from_version;
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::DeltaOperation;
 use deltalake::{DeltaResult, DeltaTable};
+use object_store::{Error as StoreError, GetOptions};
 use trigpoint_record::Table;
 
+use crate::store::Durably;
 use crate::{Error, schema};
 
 /// Rivals may grow the same table at the same time; each of them wins once.
@@ -22,9 +25,15 @@ const GROW_ATTEMPTS: u32 = 5;
 pub(crate) struct Open {
     pub(crate) definition: &'static Table,
     pub(crate) delta: DeltaTable,
+    /// Up to this version the log is known to be durable.
+    durable: Option<u64>,
 }
 
 impl Open {
+    fn new(definition: &'static Table, delta: DeltaTable) -> Self {
+        Self { definition, delta, durable: None }
+    }
+
     /// The table for reading, or `None` while nobody has made it.
     pub(crate) async fn existing(
         definition: &'static Table,
@@ -34,7 +43,7 @@ impl Open {
         if !log_store.is_delta_table_location().await.map_err(failed)? {
             return Ok(None);
         }
-        let mut open = Self { definition, delta: DeltaTable::new(log_store) };
+        let mut open = Self::new(definition, DeltaTable::new(log_store));
         open.refresh().await?;
         Ok(Some(open))
     }
@@ -63,9 +72,11 @@ impl Open {
             .with_columns(schema.fields().cloned())
             .with_partition_columns([schema::DATE])
             .with_configuration(properties(definition).map(|(key, value)| (key, Some(value))))
+            // delta-rs would put its metadata over a rival's at the next version.
+            .with_commit_properties(commit_properties().with_max_retries(0))
             .await;
         match created {
-            Ok(delta) => Ok(Self { definition, delta }),
+            Ok(delta) => Ok(Self::new(definition, delta)),
             // A rival may have been first; its table is as good.
             Err(error) => match Self::existing(definition, log_store).await {
                 Ok(Some(open)) => Ok(open),
@@ -117,6 +128,36 @@ impl Open {
             .map_err(Error::delta("load", self.definition.name))
     }
 
+    /// Makes durable what this process has seen of the log, before anybody
+    /// trusts a marker in it.
+    ///
+    /// An entry is visible a moment before its name is durable.  Whoever wrote
+    /// it may have been killed in that moment, or have failed to sync; what is
+    /// acknowledged because of it would go with the next power cut.
+    pub(crate) async fn settle(&mut self) -> Result<(), Error> {
+        let version = self.delta.version();
+        if version == self.durable || self.delta.log_store().root_url().scheme() != "file" {
+            return Ok(());
+        }
+        let entry = commit_uri_from_version(version);
+        let options = GetOptions::new().with_head(true).with_extensions(Durably::extensions());
+        match self.delta.object_store().get_opts(&entry, options).await {
+            // One that was cleaned away has been durable for long.
+            Ok(_) | Err(StoreError::NotFound { .. }) => {}
+            Err(source) => {
+                let path = format!("{}/{entry}", self.definition.name);
+                return Err(Error::Sync { path, source });
+            }
+        }
+        self.durable = version;
+        Ok(())
+    }
+
+    /// Notes a commit of this process, which is durable with all before it.
+    pub(crate) fn committed(&mut self, version: u64) {
+        self.durable = Some(version);
+    }
+
     /// The sequence number below and at which a stream's batches are stored.
     pub(crate) async fn marker(&self, app_id: &str) -> Result<Option<u64>, Error> {
         let log_store = self.delta.log_store();
@@ -148,9 +189,10 @@ fn properties(table: &Table) -> [(&'static str, String); 5] {
         ("delta.checkpointInterval", "50".to_owned()),
         ("delta.deletedFileRetentionDuration", "interval 6 hours".to_owned()),
         ("delta.logRetentionDuration", "interval 24 hours".to_owned()),
-        // Longer than a spool may stay offline: a marker that is forgotten
-        // earlier would let its batches in twice.
-        ("delta.setTransactionRetentionDuration", "interval 30 days".to_owned()),
+        // Longer than a spool may stay offline, or a station without a test: a
+        // marker that is forgotten earlier would let its batches in twice, and
+        // make everything before the next one look lost.
+        ("delta.setTransactionRetentionDuration", "interval 365 days".to_owned()),
         ("delta.dataSkippingStatsColumns", schema::statistics_columns(table).join(",")),
     ]
 }

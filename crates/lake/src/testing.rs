@@ -156,6 +156,11 @@ pub(crate) enum Fault {
     Refused(&'static str),
     /// The object is there, whatever was there before and whatever was asked.
     Overwritten(&'static str),
+    /// The client has put it twice, since the first answer was lost.
+    PutTwice(&'static str),
+    /// A rival's commit is there instead, which holds the same and moves the
+    /// markers from 2 to 9.
+    Overtaken(&'static str),
 }
 
 impl Faulty {
@@ -179,7 +184,11 @@ impl Faulty {
     fn fault(&self, location: &Path) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
         let met = faults.iter().position(|fault| {
-            let (Fault::AnswerLost(part) | Fault::Refused(part) | Fault::Overwritten(part)) = fault;
+            let (Fault::AnswerLost(part)
+            | Fault::Refused(part)
+            | Fault::Overwritten(part)
+            | Fault::PutTwice(part)
+            | Fault::Overtaken(part)) = fault;
             location.as_ref().contains(part)
         })?;
         Some(faults.remove(met))
@@ -209,6 +218,17 @@ impl ObjectStore for Faulty {
             }
             Some(Fault::Overwritten(_)) => {
                 self.inner.put_opts(location, payload, PutOptions::default()).await
+            }
+            Some(Fault::PutTwice(_)) => {
+                self.inner.put_opts(location, payload.clone(), options.clone()).await?;
+                self.inner.put_opts(location, payload, options).await
+            }
+            Some(Fault::Overtaken(_)) => {
+                let ours: Vec<u8> = payload.iter().flatten().copied().collect();
+                let rivals =
+                    String::from_utf8(ours).unwrap().replace(r#""version":2"#, r#""version":9"#);
+                self.inner.put_opts(location, rivals.into(), options).await?;
+                error()
             }
             None => self.inner.put_opts(location, payload, options).await,
         }

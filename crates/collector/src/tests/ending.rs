@@ -44,17 +44,40 @@ async fn only_a_known_token_opens_a_stream_and_it_gives_the_account() {
         let refused = Station::connect(fixture.channel().await, token).await.err().unwrap();
         assert_eq!(refused.code(), Code::Unauthenticated);
     }
-    // Two accounts that say to be the same spool do not meet.
     for (account, token) in [("lga03", "0123456789abcdef"), ("fra01", "fedcba9876543210")] {
         let mut station = Station::connect(fixture.channel().await, Some(token)).await.unwrap();
-        station.hello(hello("spool")).await;
+        station.hello(hello(&format!("spool-of-{account}"))).await;
         assert_eq!(station.welcome().await, 0);
         station.rows(1, &SPEED_TESTS, 1).await;
         station.acknowledged(1).await;
-        let committed = fixture.lake.committed(&format!("{account}/spool")).await.unwrap();
-        assert_eq!(committed["speed_tests"], 1);
+        let app_id = format!("{account}/spool-of-{account}");
+        assert_eq!(fixture.lake.committed(&app_id).await.unwrap()["speed_tests"], 1);
     }
     assert_eq!(fixture.number("SELECT count(*) FROM speed_tests").await, 2);
+}
+
+/// Rows are told apart by spool and batch: another account's would fill the
+/// holes of this spool, or double its batches.
+#[tokio::test]
+async fn a_spool_of_another_account_is_refused_and_its_own_stream_goes_on() {
+    let tokens = Tokens::parse("lga03 0123456789abcdef\nfra01 fedcba9876543210").unwrap();
+    let fixture = Fixture::with(quick(), Authenticator::Tokens(tokens)).await;
+    let connect = async |token| {
+        let station = Station::connect(fixture.channel().await, Some(token)).await.unwrap();
+        station.hello(hello("spool")).await;
+        station
+    };
+    let mut owner = connect("0123456789abcdef").await;
+    assert_eq!(owner.welcome().await, 0);
+    owner.rows(1, &SPEED_TESTS, 1).await;
+    owner.acknowledged(1).await;
+
+    let mut other = connect("fedcba9876543210").await;
+    assert_eq!(other.refused().await.code(), Code::PermissionDenied);
+    owner.rows(2, &SPEED_TESTS, 1).await;
+    owner.acknowledged(2).await;
+    assert!(fixture.lake.committed("fra01/spool").await.unwrap().is_empty());
+    assert_eq!(fixture.rows("speed_tests").await, (2, 2));
 }
 
 #[tokio::test]

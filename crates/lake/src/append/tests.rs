@@ -233,3 +233,62 @@ async fn two_groups_of_one_stream_are_one() {
     assert_eq!(lake.committed("a").await.unwrap()["readings"], 2);
     assert_eq!(lake.append(&READINGS, groups).await.unwrap().duplicates, 3);
 }
+
+/// Its marker then stands beyond ours, which says the same: all of it is stored.
+#[tokio::test]
+async fn a_rival_that_overtakes_the_last_attempt_is_no_failure() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, lake) = Faulty::lake(&directory);
+    lake.append(&READINGS, vec![group("a", 1, "f")]).await.unwrap();
+    let entry = "00000000000000000002.json";
+    store.inject(&[Fault::Refused(entry); ATTEMPTS as usize - 1]);
+    store.inject(&[Fault::Overtaken(entry)]);
+    let outcome = lake.append(&READINGS, vec![group("a", 2, "f")]).await.unwrap();
+    assert_eq!((store.left(), outcome.version, outcome.duplicates), (0, None, 1));
+    assert_eq!(lake.committed("a").await.unwrap()["readings"], 9);
+    assert_eq!(count(&lake).await, "2");
+}
+
+#[tokio::test]
+async fn a_commit_that_its_client_put_twice_is_found_and_not_repeated() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, lake) = Faulty::lake(&directory);
+    lake.append(&READINGS, vec![group("a", 1, "f")]).await.unwrap();
+    store.inject(&[Fault::PutTwice("00000000000000000002.json")]);
+    let outcome = lake.append(&READINGS, vec![group("a", 2, "f")]).await.unwrap();
+    assert_eq!((store.left(), outcome.rows, outcome.version), (0, 1, Some(2)));
+    assert_eq!(count(&lake).await, "2");
+}
+
+/// Left to itself, delta-rs would write the loser's metadata over the winner's.
+#[tokio::test]
+async fn whoever_loses_the_race_to_make_a_table_uses_the_winners() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, lake) = Faulty::lake(&directory);
+    store.inject(&[Fault::PutTwice("00000000000000000000.json")]);
+    let outcome = lake.append(&READINGS, vec![group("a", 1, "f")]).await.unwrap();
+    assert_eq!((store.left(), outcome.version), (0, Some(1)));
+    let entry = directory.path().join("lake/readings/_delta_log/00000000000000000001.json");
+    assert!(!std::fs::read_to_string(entry).unwrap().contains("metaData"));
+}
+
+/// A collector that was idle while others wrote and maintenance cleaned the log.
+#[tokio::test]
+async fn a_log_that_was_cleaned_behind_an_idle_collector_is_loaded_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let (idle, busy) = (lake(&directory), lake(&directory));
+    idle.append(&READINGS, vec![group("idle", 1, "f")]).await.unwrap();
+    assert_eq!(idle.committed("idle").await.unwrap()["readings"], 1);
+    for seq in 1..=52 {
+        busy.append(&READINGS, vec![group("busy", seq, "g")]).await.unwrap();
+    }
+    let log = directory.path().join("lake/readings/_delta_log");
+    for version in 0..49 {
+        std::fs::remove_file(log.join(format!("{version:020}.json"))).unwrap();
+    }
+    assert_eq!(idle.committed("busy").await.unwrap()["readings"], 52);
+    // The first attempt may fail: what it built on is gone.
+    let _ = idle.append(&READINGS, vec![group("idle", 2, "f")]).await;
+    idle.append(&READINGS, vec![group("idle", 2, "f"), group("idle", 3, "f")]).await.unwrap();
+    assert_eq!(count(&idle).await, "55");
+}

@@ -21,7 +21,7 @@ async fn every_column_in_the_log_says_what_it_means_and_in_which_unit() {
     assert_eq!(configuration["delta.checkpointInterval"], "50");
     assert_eq!(configuration["delta.deletedFileRetentionDuration"], "interval 6 hours");
     assert_eq!(configuration["delta.logRetentionDuration"], "interval 24 hours");
-    assert_eq!(configuration["delta.setTransactionRetentionDuration"], "interval 30 days");
+    assert_eq!(configuration["delta.setTransactionRetentionDuration"], "interval 365 days");
     assert_eq!(configuration["delta.dataSkippingStatsColumns"], "flow_id,n,start_time,opened_time");
 
     let schema: serde_json::Value =

@@ -11,8 +11,8 @@ use crate::testing::{READINGS, TABLES, csv, group};
 #[derive(Debug, Default)]
 struct Watch(Mutex<Vec<(PathBuf, u64)>>);
 
-impl Sync for Watch {
-    fn sync(&self, path: &FilePath, file: &File) -> io::Result<()> {
+impl Fsync for Watch {
+    fn fsync(&self, path: &FilePath, file: &File) -> io::Result<()> {
         let metadata = file.metadata()?;
         let size = if metadata.is_dir() { 0 } else { metadata.len() };
         self.0.lock().unwrap().push((path.to_owned(), size));
@@ -26,8 +26,8 @@ struct Refuse {
     directories: bool,
 }
 
-impl Sync for Refuse {
-    fn sync(&self, _: &FilePath, file: &File) -> io::Result<()> {
+impl Fsync for Refuse {
+    fn fsync(&self, _: &FilePath, file: &File) -> io::Result<()> {
         if file.metadata()?.is_dir() == self.directories {
             return Err(io::Error::other("disk on fire"));
         }
@@ -55,7 +55,7 @@ fn synced(watch: &Watch, directory: &tempfile::TempDir) -> BTreeMap<String, u64>
 fn watched(directory: &tempfile::TempDir) -> (Arc<Watch>, DurableStore) {
     let watch = Arc::new(Watch::default());
     let top = directory.path().join("top");
-    let store = DurableStore::with_sync(top, Arc::<Watch>::clone(&watch));
+    let store = DurableStore::with_fsync(top, Arc::<Watch>::clone(&watch));
     (watch, store)
 }
 
@@ -141,7 +141,7 @@ async fn what_could_not_be_synced_is_not_there() {
     let directory = tempfile::tempdir().unwrap();
     let top = directory.path().join("top");
     let refuse = Arc::new(Refuse { directories: false });
-    let store = DurableStore::with_sync(top.clone(), refuse);
+    let store = DurableStore::with_fsync(top.clone(), refuse);
     let path = location(&directory, "top/file");
     let error = store.put(&path, "1".into()).await.unwrap_err();
     assert!(error.to_string().contains("disk on fire"), "{error}");
@@ -152,7 +152,7 @@ async fn what_could_not_be_synced_is_not_there() {
 async fn an_append_is_not_reported_when_a_directory_could_not_be_synced() {
     let directory = tempfile::tempdir().unwrap();
     let top = directory.path().join("lake");
-    let store = DurableStore::with_sync(top.clone(), Arc::new(Refuse { directories: true }));
+    let store = DurableStore::with_fsync(top.clone(), Arc::new(Refuse { directories: true }));
     let lake = Lake::with_store(Arc::new(store), &top, TABLES).unwrap();
     lake.append(&READINGS, vec![group("a", 1, "f")]).await.unwrap_err();
 }
@@ -162,7 +162,7 @@ async fn an_append_syncs_data_log_and_their_directories() {
     let directory = tempfile::tempdir().unwrap();
     let watch = Arc::new(Watch::default());
     let top = directory.path().join("lake");
-    let store = DurableStore::with_sync(top.clone(), Arc::<Watch>::clone(&watch));
+    let store = DurableStore::with_fsync(top.clone(), Arc::<Watch>::clone(&watch));
     let lake = Lake::with_store(Arc::new(store), &top, TABLES).unwrap();
     lake.append(&READINGS, vec![group("a", 1, "f")]).await.unwrap();
 
@@ -198,4 +198,67 @@ async fn a_name_from_outside_stays_inside_the_quarantine() {
     let path = lake.quarantine("../../../escaped", 1, "../..", "x".into()).await.unwrap();
     let stored = directory.path().join("lake").join(&path).canonicalize().unwrap();
     assert!(stored.starts_with(directory.path().join("lake/quarantine").canonicalize().unwrap()));
+}
+
+/// A lake, and one that others write, in the same directory.
+fn watched_lake(directory: &tempfile::TempDir, fsync: Arc<dyn Fsync>) -> Lake {
+    let top = directory.path().join("lake");
+    let store = DurableStore::with_fsync(top.clone(), fsync);
+    Lake::with_store(Arc::new(store), &top, TABLES).unwrap()
+}
+
+/// Its writer may have been killed before the entry's name was durable.
+#[tokio::test]
+async fn a_marker_of_another_writer_is_trusted_only_when_it_is_durable() {
+    let directory = tempfile::tempdir().unwrap();
+    let rival = crate::testing::lake(&directory);
+    rival.append(&READINGS, vec![group("a", 1, "f")]).await.unwrap();
+    for seq in [2, 3] {
+        rival.append(&READINGS, vec![group("a", seq, "f")]).await.unwrap();
+        let watch = Arc::new(Watch::default());
+        let lake = watched_lake(&directory, Arc::<Watch>::clone(&watch));
+        if seq == 2 {
+            assert_eq!(lake.committed("a").await.unwrap()["readings"], seq);
+        } else {
+            let again = lake.append(&READINGS, vec![group("a", seq, "f")]).await.unwrap();
+            assert_eq!((again.version, again.duplicates), (None, 1));
+        }
+        let synced = synced(&watch, &directory);
+        for directory in ["", "lake", "lake/readings", "lake/readings/_delta_log"] {
+            assert!(synced.contains_key(directory), "{directory} in {synced:?}");
+        }
+    }
+}
+
+/// Refuses the syncs of log directories while it is told to.
+#[derive(Debug, Default)]
+struct Failing(std::sync::atomic::AtomicBool);
+
+impl Fsync for Failing {
+    fn fsync(&self, path: &FilePath, file: &File) -> io::Result<()> {
+        let fails = self.0.load(std::sync::atomic::Ordering::Relaxed);
+        if fails && path.ends_with("_delta_log") {
+            return Err(io::Error::other("disk on fire"));
+        }
+        file.sync_all()
+    }
+}
+
+/// The log entry is there for everybody to see, and may be gone tomorrow.
+#[tokio::test]
+async fn a_commit_whose_name_could_not_be_synced_is_not_reported() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Arc::new(Failing::default());
+    let lake = watched_lake(&directory, Arc::<Failing>::clone(&disk));
+    lake.append(&READINGS, vec![group("a", 1, "f")]).await.unwrap();
+    disk.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    let error = lake.append(&READINGS, vec![group("a", 2, "f")]).await.unwrap_err();
+    assert!(matches!(error, crate::Error::Sync { .. }), "{error}");
+    assert!(lake.committed("a").await.is_err(), "told of a marker that may vanish");
+
+    disk.0.store(false, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(lake.committed("a").await.unwrap()["readings"], 2);
+    let again = lake.append(&READINGS, vec![group("a", 2, "f")]).await.unwrap();
+    assert_eq!((again.rows, again.duplicates), (0, 1));
+    assert_eq!(csv(&lake, "SELECT count(*) FROM readings").await, ["2"]);
 }
