@@ -35,6 +35,7 @@ const STAGES: &[Stage] = &[
     ("slow links, short", |_| prove::short("slow-links")),
     ("hostile clients, short", |_| prove::short("hostile")),
     ("object stores", |_| prove::short("stores")),
+    ("nothing lost, nothing twice, short", |_| prove::short("durable")),
     ("real clients", |_| prove::short("clients")),
     ("fuzzing, short", |_| prove::short("fuzz")),
 ];

@@ -7,6 +7,7 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use clap::builder::PossibleValuesParser;
 
 use crate::command::{cargo, root, run, run_and_read};
 use crate::outcome::Outcome;
@@ -15,7 +16,7 @@ use crate::tools;
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// What to prove: all of them with `all`
-    #[arg(value_parser = ["truth", "fresh", "lab", "slow-links", "hostile", "stores", "clients", "fuzz", "all"])]
+    #[arg(value_parser = PossibleValuesParser::new(topics()))]
     topic: String,
     /// The short form that CI runs
     #[arg(long)]
@@ -30,11 +31,17 @@ const SUITES: &[(&str, &str)] = &[
     ("slow-links", "slow_links"),
     ("hostile", "hostile"),
     ("stores", "object_store"),
+    ("durable", "durable"),
     ("clients", "real_clients"),
 ];
 
 const FUZZ_TARGETS: &[&str] =
     &["websocket_frames", "ndt7_messages", "tcp_info", "netlink_replies", "batches"];
+
+/// What there is to prove.
+fn topics() -> impl Iterator<Item = &'static str> {
+    SUITES.iter().map(|(topic, _)| *topic).chain(["fuzz", "all"])
+}
 
 pub(crate) fn run_options(options: &Options) -> Result<()> {
     let mut total = Outcome::default();
