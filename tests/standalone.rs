@@ -74,6 +74,46 @@ fn one_command_ends_in_a_result_and_its_row_and_the_tables_stay() {
 }
 
 #[test]
+fn a_check_is_clean_after_a_trial_and_says_what_is_wrong_after_harm() {
+    let directory = Directory::new();
+    run(&mut standalone(&directory, &["--try", "--exit"]), DEADLINE).expect_code(0);
+    let check = |arguments: &[&str]| {
+        let mut command = trigpoint(&["lake", "check"]);
+        run(command.args(arguments).arg("--data-dir").arg(directory.join("data")), DEADLINE)
+    };
+    let clean = check(&[]);
+    clean.expect_code(0);
+    assert!(clean.stdout.contains("Nothing is wrong"), "{}", clean.stdout);
+    assert_eq!(clean.stderr, "");
+
+    let json = check(&["--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&json.expect_code(0).stdout).unwrap();
+    assert_eq!(report["findings"], serde_json::json!([]));
+    assert_eq!(report["batches"]["spools"], 1);
+    let rows = |name: &str| {
+        let tables = report["tables"].as_array().unwrap();
+        tables.iter().find(|table| table["name"] == name).unwrap()["rows"].as_u64().unwrap()
+    };
+    assert_eq!(rows("speed_tests"), 2);
+    assert_eq!(rows("snapshots").to_string(), value(&directory, "SELECT count(*) FROM snapshots"));
+
+    let table = directory.join("data").join("lake").join("flows");
+    let mut folders = std::fs::read_dir(&table).unwrap().map(|entry| entry.unwrap().path());
+    let date = folders.find(|path| !path.ends_with("_delta_log")).unwrap();
+    let file = std::fs::read_dir(date).unwrap().next().unwrap().unwrap();
+    std::fs::write(file.path(), "").unwrap();
+    let harmed = check(&[]);
+    harmed.expect_code(1);
+    assert!(harmed.stdout.contains("File unreadable (1)"), "{}", harmed.stdout);
+    assert!(harmed.stdout.contains(file.file_name().to_str().unwrap()), "{}", harmed.stdout);
+    assert_one_line(&harmed.stderr, &["1 finding in"]);
+
+    let nowhere = run(&mut trigpoint(&["lake", "check", "/nowhere"]), DEADLINE);
+    nowhere.expect_code(64);
+    assert_one_line(&nowhere.stderr, &["/nowhere"]);
+}
+
+#[test]
 fn a_query_sees_a_test_while_the_station_runs_and_a_signal_drains_it() {
     let directory = Directory::new();
     assert_eq!(value(&directory, "SELECT count(*) FROM speed_tests"), "0", "before any table");

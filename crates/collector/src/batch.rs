@@ -13,6 +13,9 @@ pub(crate) enum BatchError {
     /// Its bytes are no batch.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// It has no row. A number that leaves none would look like a lost batch.
+    #[error("batch without rows")]
+    Empty,
     /// Its rows are no rows of the table.
     #[error(transparent)]
     Convert(#[from] ConvertError),
@@ -26,6 +29,7 @@ impl BatchError {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Decode(_) => "undecodable",
+            Self::Empty => "empty",
             Self::Convert(_) => "unfit",
             Self::Fault => "fault",
         }
@@ -48,6 +52,9 @@ pub(crate) fn rows(
     limits: &Limits,
 ) -> Result<Rows, BatchError> {
     let decoded = decode(payload, schema, limits)?;
+    if decoded.rows == 0 {
+        return Err(BatchError::Empty);
+    }
     let sent = decoded.columns.into_iter().map(|(schema, array)| {
         let description =
             description(schema).ok_or_else(|| DecodeError::Kind { column: schema.name.clone() })?;

@@ -74,7 +74,7 @@ pub enum Error {
         /// The store's answer.
         source: object_store::Error,
     },
-    /// An object could not be read.
+    /// An object could not be read, or a folder not listed.
     #[error("cannot read `{path}`: {source}")]
     Read {
         /// Path below the lake's root.
@@ -119,6 +119,11 @@ impl Error {
     /// The error with its causes, in one line.
     pub fn line(&self) -> String {
         in_one_line(self)
+    }
+
+    pub(crate) fn read(path: &object_store::path::Path) -> impl Fn(object_store::Error) -> Self {
+        let path = path.to_string();
+        move |source| Self::Read { path: path.clone(), source }
     }
 
     pub(crate) fn delta(

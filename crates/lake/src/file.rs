@@ -173,7 +173,9 @@ fn statistics(table: &Table, rows: &RecordBatch) -> Value {
     })
 }
 
-fn bounds(values: &ArrayRef) -> Option<(Value, Value)> {
+/// Smallest and largest value as Delta's statistics write them, times so that
+/// their order is that of their text; `None` for other kinds and without values.
+pub(crate) fn bounds(values: &ArrayRef) -> Option<(Value, Value)> {
     match values.data_type() {
         DataType::Utf8 => {
             let values = values.as_string::<i32>();

@@ -21,6 +21,7 @@
 
 mod append;
 mod bucket;
+pub mod check;
 mod convert;
 mod error;
 mod file;

@@ -9,6 +9,9 @@ use object_store::{ObjectStoreExt as _, path::Path};
 
 use crate::{Error, Lake};
 
+/// Folder of the lake that they are in.
+pub(crate) const FOLDER: &str = "quarantine";
+
 impl Lake {
     /// Stores a batch's bytes durably; the path below the lake's root.
     /// Storing the same batch again replaces it.
@@ -21,7 +24,7 @@ impl Lake {
     ) -> Result<String, Error> {
         // `Path` escapes what could leave the directory: names come from outside.
         let name = format!("{seq:020}.payload");
-        let below = Path::from_iter(["quarantine", table, app_id, name.as_str()]);
+        let below = Path::from_iter([FOLDER, table, app_id, name.as_str()]);
         self.store()
             .put(&below, payload.into())
             .await

@@ -43,6 +43,21 @@ pub(crate) fn sort_columns(table: &Table) -> Vec<&'static str> {
     keys
 }
 
+/// The columns that tell every row of the table from every other, whichever
+/// file it is in.  Rows without flows are what a batch of a spool brought.
+pub(crate) fn key_columns(table: &Table) -> Vec<&'static str> {
+    let has = |name: &str| table.columns.iter().any(|column| column.name == name);
+    if has("test_id") && has("direction") {
+        return vec!["test_id", "direction"];
+    }
+    let sorted = sort_columns(table);
+    if has("flow_id") {
+        return sorted;
+    }
+    let named = table.columns.iter().map(|column| column.name).filter(|name| *name == "event");
+    [SPOOL_ID, BATCH_SEQ].into_iter().chain(sorted).chain(named).collect()
+}
+
 /// The columns with minimum, maximum and NULL count in the log: what queries
 /// select files by.  More would bloat every commit.
 pub(crate) fn statistics_columns(table: &Table) -> Vec<&'static str> {

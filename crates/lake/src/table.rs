@@ -20,6 +20,9 @@ use crate::{Error, schema};
 /// Rivals may grow the same table at the same time; each of them wins once.
 const GROW_ATTEMPTS: u32 = 5;
 
+/// Markers of streams that have moved none for so long are forgotten.
+pub(crate) const MARKER_RETENTION_DAYS: i64 = 30;
+
 /// A table of the lake as this process last saw it.
 #[derive(Debug)]
 pub(crate) struct Open {

@@ -11,6 +11,9 @@ pub const USAGE: u8 = 64;
 /// The program could not start, or what it was asked to do failed.
 pub const FAILED: u8 = 1;
 
+/// A question could not be answered, where 1 is an answer: as grep and diff say it.
+pub const UNANSWERED: u8 = 2;
+
 /// Why a program ends without success.
 #[derive(Debug)]
 pub enum Failure {
@@ -18,6 +21,9 @@ pub enum Failure {
     Usage(anyhow::Error),
     /// Anything else: exit code 1.
     Failed(anyhow::Error),
+    /// What was asked could not be found out, which says nothing of the answer:
+    /// exit code 2.
+    Unanswered(anyhow::Error),
 }
 
 impl Failure {
@@ -28,7 +34,7 @@ impl Failure {
 
     /// The error on one line, outermost first.
     fn line(&self) -> String {
-        let (Self::Usage(error) | Self::Failed(error)) = self;
+        let (Self::Usage(error) | Self::Failed(error) | Self::Unanswered(error)) = self;
         // Causes that their parent already quotes are not said twice.
         let mut line = String::new();
         for cause in error.chain().map(ToString::to_string) {
@@ -43,7 +49,7 @@ impl Failure {
 
     /// Whether the reader of stdout went away, as `head` does: no failure at all.
     fn is_broken_pipe(&self) -> bool {
-        let (Self::Usage(error) | Self::Failed(error)) = self;
+        let (Self::Usage(error) | Self::Failed(error) | Self::Unanswered(error)) = self;
         error
             .chain()
             .filter_map(|cause| cause.downcast_ref::<io::Error>())
@@ -87,6 +93,7 @@ pub fn report(result: Result<(), Failure>) -> ExitCode {
             match failure {
                 Failure::Usage(_) => ExitCode::from(USAGE),
                 Failure::Failed(_) => ExitCode::from(FAILED),
+                Failure::Unanswered(_) => ExitCode::from(UNANSWERED),
             }
         }
     }

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use trigpoint_process::{Failure, telemetry};
 
-use crate::{collector, completions, query, speedtest, standalone, tables, version};
+use crate::{collector, completions, lake, query, speedtest, standalone, tables, version};
 
 /// A measurement station for the internet: run it, test against it, query what it saw
 #[derive(Debug, Parser)]
@@ -20,6 +20,7 @@ enum Command {
     Standalone(standalone::Options),
     Speedtest(speedtest::Options),
     Query(query::Options),
+    Lake(lake::Options),
     Tables(tables::Options),
     Collector(collector::Options),
     Version(version::Options),
@@ -39,6 +40,7 @@ impl CommandLine {
                 Command::Standalone(options) => Box::pin(standalone::run(options)).await,
                 Command::Speedtest(options) => speedtest::run(options).await,
                 Command::Query(options) => query::run(options).await,
+                Command::Lake(options) => lake::run(options).await,
                 Command::Tables(options) => tables::run(&options),
                 Command::Collector(options) => collector::run(options).await,
                 Command::Version(options) => version::run(&options),

@@ -4,6 +4,7 @@ mod collector;
 mod command;
 mod completions;
 mod data_directory;
+mod lake;
 mod query;
 mod speedtest;
 mod standalone;

@@ -39,20 +39,25 @@ async fn a_poison_batch_does_not_block_its_spool() {
     station.batch(2, "snapshots", garbage.clone()).await;
     station.batch(3, "flows", garbage.clone()).await;
     station.batch(4, "snapshots", encode(&timeless)).await;
-    station.rows(5, &SNAPSHOTS, 1).await;
-    let rejects = station.acknowledged(5).await;
+    station.rows(5, &SNAPSHOTS, 0).await;
+    station.rows(6, &SNAPSHOTS, 1).await;
+    let rejects = station.acknowledged(6).await;
     let rejected: Vec<_> = rejects.iter().map(|reject| (reject.seq, &*reject.code)).collect();
-    assert_eq!(rejected, [(2, "undecodable"), (3, "undecodable"), (4, "unfit")]);
+    assert_eq!(rejected, [(2, "undecodable"), (3, "undecodable"), (4, "unfit"), (5, "empty")]);
     assert_eq!(fixture.rows("snapshots").await, (2, 2));
-    assert_eq!(fixture.metric("trigpoint_collector_rejected_batches_total"), 3);
+    assert_eq!(fixture.metric("trigpoint_collector_rejected_batches_total"), 4);
 
     let kept = files(fixture.path("quarantine"));
-    assert_eq!(kept.len(), 3);
+    assert_eq!(kept.len(), 4);
     assert_eq!(kept.iter().filter(|path| std::fs::read(path).unwrap() == garbage).count(), 2);
+
+    let report = fixture.lake.check(&trigpoint_lake::check::Settings::default()).await.unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+    assert_eq!((report.batches.stored, report.batches.quarantined), (2, 4));
 
     // The markers stand behind it: nothing of it comes back.
     let (mut again, committed) = fixture.welcomed("spool").await;
-    assert_eq!(committed, 5);
+    assert_eq!(committed, 6);
     again.batch(2, "snapshots", garbage).await;
     assert!(again.acknowledged(2).await.is_empty());
 }

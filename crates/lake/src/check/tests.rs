@@ -1,0 +1,6 @@
+mod batches;
+mod files;
+mod fixture;
+mod live;
+mod log;
+mod rows;
