@@ -20,8 +20,11 @@ use crate::{Error, schema};
 /// Rivals may grow the same table at the same time; each of them wins once.
 const GROW_ATTEMPTS: u32 = 5;
 
-/// Markers of streams that have moved none for so long are forgotten.
-pub(crate) const MARKER_RETENTION_DAYS: i64 = 30;
+/// Markers of streams that have moved none for so long are forgotten: longer
+/// than a spool may stay offline, or a station without a test.  One that is
+/// forgotten earlier would let its batches in twice, and make everything before
+/// the next one look lost.
+pub(crate) const MARKER_RETENTION_DAYS: i64 = 365;
 
 /// A table of the lake as this process last saw it.
 #[derive(Debug)]
@@ -192,10 +195,7 @@ fn properties(table: &Table) -> [(&'static str, String); 5] {
         ("delta.checkpointInterval", "50".to_owned()),
         ("delta.deletedFileRetentionDuration", "interval 6 hours".to_owned()),
         ("delta.logRetentionDuration", "interval 24 hours".to_owned()),
-        // Longer than a spool may stay offline, or a station without a test: a
-        // marker that is forgotten earlier would let its batches in twice, and
-        // make everything before the next one look lost.
-        ("delta.setTransactionRetentionDuration", "interval 365 days".to_owned()),
+        ("delta.setTransactionRetentionDuration", format!("interval {MARKER_RETENTION_DAYS} days")),
         ("delta.dataSkippingStatsColumns", schema::statistics_columns(table).join(",")),
     ]
 }
