@@ -108,7 +108,7 @@ fn a_check_is_clean_after_a_trial_and_says_what_is_wrong_after_harm() {
     assert!(harmed.stdout.contains(file.file_name().to_str().unwrap()), "{}", harmed.stdout);
     assert_one_line(&harmed.stderr, &["1 finding in"]);
 
-    let nowhere = run(&mut trigpoint(&["lake", "check", "/nowhere"]), DEADLINE);
+    let nowhere = run(&mut trigpoint(&["lake", "check", "--lake", "/nowhere"]), DEADLINE);
     nowhere.expect_code(64);
     assert_one_line(&nowhere.stderr, &["/nowhere"]);
 }

@@ -126,7 +126,8 @@ async fn append(open: &mut Open, mut groups: Vec<Group>) -> Result<Appended, Err
             return Ok(outcome);
         }
         // Only here: after the last refusal, too, a rival may have stored all of it.
-        if let Some(error) = refused.take_if(|_| outcome.retries >= ATTEMPTS || started.elapsed() > PATIENCE)
+        if let Some(error) =
+            refused.take_if(|_| outcome.retries >= ATTEMPTS || started.elapsed() > PATIENCE)
         {
             return Err(match error {
                 DeltaTableError::Transaction { .. } => {

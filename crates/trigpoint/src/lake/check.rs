@@ -1,7 +1,6 @@
 //! `trigpoint lake check`: is everything that was acknowledged there, once?
 
 use std::io::{self, Write as _};
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -9,7 +8,7 @@ use clap::ValueEnum;
 use trigpoint_lake::check::Settings;
 use trigpoint_process::{Failure, duration};
 
-use super::Location;
+use crate::data_directory::DataDirectory;
 
 mod text;
 
@@ -20,7 +19,7 @@ mod text;
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     #[command(flatten)]
-    location: Location,
+    data: DataDirectory,
     /// How long a batch may be on its way while batches after it are stored
     #[arg(
         long,
@@ -44,11 +43,14 @@ enum Format {
 }
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
-    let name = options.location.name();
-    if !name.contains("://") && !Path::new(&name).is_dir() {
+    let lake = options.data.lake()?;
+    let directory = lake.url().to_file_path().ok();
+    let name = directory
+        .as_ref()
+        .map_or_else(|| lake.url().to_string(), |path| path.display().to_string());
+    if directory.is_some_and(|directory| !directory.is_dir()) {
         return Err(Failure::Usage(anyhow!("there are no tables in `{name}`: no such directory")));
     }
-    let lake = options.location.open()?;
     let report = lake
         .check(&Settings { settle: options.settle })
         .await
