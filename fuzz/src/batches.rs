@@ -21,7 +21,7 @@ pub const TABLE: Table = Table {
 const PAIR: &[Column] = &[column(1, "int", Kind::Int), column(2, "text", Kind::Text)];
 
 const fn column(id: u32, name: &'static str, kind: Kind) -> Column {
-    Column { id, name, kind, unit: "", doc: "" }
+    Column::new(id, name, kind, "", "")
 }
 
 /// The first byte says whether the rest is a payload or, if odd, the message

@@ -14,6 +14,7 @@ use trigpoint_wire::ingest::ingest_server::IngestServer;
 use crate::{
     Authenticator, Service, Settings,
     committer::{Committer, Message},
+    maintenance::Maintainer,
     memory::Account,
     metrics::Metrics,
     stream::Streams,
@@ -64,6 +65,10 @@ impl Collector {
             stopping.subscribe(),
         );
         let committer = tokio::spawn(committer.run(messages));
+        if let Some(maintenance) = settings.maintenance.clone() {
+            let maintainer = Maintainer::new(lake.clone(), maintenance, Arc::clone(&metrics));
+            tokio::spawn(maintainer.run(stopping.subscribe()));
+        }
         let processors = std::thread::available_parallelism().map_or(1, Into::into);
         let shared = Shared {
             lake,

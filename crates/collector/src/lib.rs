@@ -14,6 +14,7 @@
 //! | `batch` | a payload to rows, or the reason why not |
 //! | `pending`, `cadence`, `committer` | what waits, when it is due, group commit |
 //! | `memory` | bounds on what waits |
+//! | `maintenance` | care of the tables, beside all that |
 //!
 //! Contract: `proto/trigpoint/ingest/v1/ingest.proto`; rules: ARCHITECTURE.md,
 //! "Exactly once".
@@ -25,6 +26,7 @@ mod collector;
 mod committer;
 mod gap;
 mod hello;
+mod maintenance;
 mod memory;
 mod metrics;
 mod pending;
@@ -37,7 +39,7 @@ mod stream;
 pub use authenticator::{Authenticator, TokenFileError, Tokens};
 pub use collector::{Collector, transport};
 pub use service::Service;
-pub use settings::Settings;
+pub use settings::{Maintenance, Settings};
 
 #[cfg(test)]
 mod testing;

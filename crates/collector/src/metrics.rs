@@ -19,6 +19,13 @@ pub(crate) struct Metrics {
     pub(crate) lost: IntCounter,
     pub(crate) streams: IntGauge,
     pub(crate) waiting_bytes: IntGauge,
+    pub(crate) compactions: IntCounterVec,
+    pub(crate) compacted_files: IntCounterVec,
+    pub(crate) compacted_bytes: IntCounterVec,
+    pub(crate) deleted_objects: IntCounterVec,
+    pub(crate) deleted_bytes: IntCounterVec,
+    pub(crate) maintenance_failures: IntCounterVec,
+    pub(crate) maintenance_seconds: HistogramVec,
 }
 
 impl Metrics {
@@ -80,6 +87,43 @@ impl Metrics {
                 IntGauge::new(
                     "trigpoint_collector_waiting_bytes",
                     "Bytes of rows in memory that wait for their commit.",
+                )?,
+            )?,
+            compactions: by_table(
+                "trigpoint_collector_compactions_total",
+                "Commits that replaced files by fewer sorted ones.",
+            )?,
+            compacted_files: by_table(
+                "trigpoint_collector_compacted_files_total",
+                "Files that compactions replaced.",
+            )?,
+            compacted_bytes: by_table(
+                "trigpoint_collector_compacted_bytes_total",
+                "Bytes of the files that compactions replaced.",
+            )?,
+            deleted_objects: by_table(
+                "trigpoint_collector_deleted_objects_total",
+                "Files and log entries that nothing named any more and that were deleted.",
+            )?,
+            deleted_bytes: by_table(
+                "trigpoint_collector_deleted_bytes_total",
+                "Bytes of the files that were deleted.",
+            )?,
+            maintenance_failures: counters(
+                registry,
+                "trigpoint_collector_maintenance_failures_total",
+                "Acts of maintenance that failed; the next round tries again.",
+                "act",
+            )?,
+            maintenance_seconds: registered(
+                registry,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "trigpoint_collector_maintenance_seconds",
+                        "Time that an act of maintenance took for one table.",
+                    )
+                    .buckets(prometheus::exponential_buckets(0.01, 4.0, 9)?),
+                    &["act"],
                 )?,
             )?,
         })

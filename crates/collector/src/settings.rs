@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trigpoint_lake::Lake;
+use trigpoint_lake::{Compaction, Lake, LogCleaning, Vacuum};
 use trigpoint_wire::Limits;
 
 /// Bounds and cadence of a collector.
@@ -31,6 +31,25 @@ pub struct Settings {
     pub streams: usize,
     /// How long a stream may take to say Hello.
     pub hello_within: Duration,
+    /// Care of the tables beside the ingest; `None` leaves it to others.
+    pub maintenance: Option<Maintenance>,
+}
+
+/// What a collector does for its tables, and how often.
+#[derive(Debug, Clone, Default)]
+pub struct Maintenance {
+    /// From the end of a round to the start of the next.
+    pub interval: Duration,
+    /// When files are merged.
+    pub compaction: Compaction,
+    /// What is deleted.
+    pub vacuum: Vacuum,
+    /// Which entries of the log are deleted.
+    pub log: LogCleaning,
+    /// Dates are removed after so many days; `None` keeps them all.
+    pub keep_days: Option<u32>,
+    /// Addresses of clients are cut after so many days; `None` for never.
+    pub addresses_days: Option<u32>,
 }
 
 impl Settings {
@@ -57,6 +76,7 @@ impl Default for Settings {
             stream_memory_bytes: 128 << 20,
             streams: 1024,
             hello_within: Duration::from_secs(10),
+            maintenance: None,
         }
     }
 }

@@ -134,13 +134,16 @@ impl Fixture {
 impl Fixture {
     /// Waits until so many batches were received, committed or not.
     pub(crate) async fn received(&self, batches: u64) {
-        let mut tries = tokio::time::interval(Duration::from_millis(5));
-        let received = async {
-            while self.metric("trigpoint_collector_batches_total") < batches {
-                tries.tick().await;
-            }
-        };
+        let received = self.reaches("trigpoint_collector_batches_total", batches);
         tokio::time::timeout(Duration::from_secs(30), received).await.expect("batches within 30 s");
+    }
+
+    /// Waits until a metric is at least `least`.
+    pub(crate) async fn reaches(&self, name: &str, least: u64) {
+        let mut tries = tokio::time::interval(Duration::from_millis(5));
+        while self.metric(name) < least {
+            tries.tick().await;
+        }
     }
 }
 

@@ -3,4 +3,5 @@
 mod delivery;
 mod ending;
 mod hostile;
+mod maintenance;
 mod schema;

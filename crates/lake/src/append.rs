@@ -20,7 +20,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{ObjectStoreExt as _, path::Path};
 use trigpoint_record::Table;
 
-use crate::table::{Open, commit_properties};
+use crate::table::{Open, READ_MARKERS, commit_properties};
 use crate::{Error, Lake, Rows, file, schema};
 
 /// Commits in a row that may fail before the group is handed back.
@@ -83,10 +83,16 @@ impl Lake {
             Some(open) => open,
             None => writer.insert(Open::for_writing(table, self.log_store(table)).await?),
         };
-        let appended = append(open, groups).await;
+        let _in_flight = self.writes().begin();
+        let mut appended = append(open, groups.clone()).await;
+        if let Err(Error::Delta { operation: READ_MARKERS, .. }) = appended {
+            // The log of the version that was loaded may have been cleaned away.
+            open.refresh().await?;
+            appended = append(open, groups).await;
+        }
         if appended.is_err() {
-            // What this process remembers may be what is wrong, such as a log
-            // entry that was cleaned away: the next append loads all of it.
+            // What this process remembers may be what is wrong: the next append
+            // loads all of it.
             *writer = None;
         }
         appended

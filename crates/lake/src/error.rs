@@ -105,6 +105,25 @@ pub enum Error {
         /// Parquet's or Arrow's answer.
         reason: String,
     },
+    /// Files of a table could not be read, merged or written again; the table
+    /// is as it was.
+    #[error("cannot rewrite files of table {table}: {reason}")]
+    Rewrite {
+        /// The table.
+        table: &'static str,
+        /// What was in the way.
+        reason: String,
+    },
+    /// Objects of a table could not be listed or deleted.
+    #[error("cannot {operation} objects of table {table}: {source}")]
+    Objects {
+        /// What was tried.
+        operation: &'static str,
+        /// The table.
+        table: &'static str,
+        /// The store's answer.
+        source: object_store::Error,
+    },
     /// Rivals kept winning; nothing of the group is committed, try again later.
     #[error("table {table} is contended: {attempts} commits in a row were refused")]
     Contended {

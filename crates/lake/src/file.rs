@@ -7,29 +7,53 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
+use arrow::array::{ArrayRef, AsArray as _, RecordBatch};
 use arrow::compute::{self, SortColumn};
-use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{Date32Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use bytes::Bytes;
-use chrono::{DateTime, NaiveDate, SecondsFormat};
 use deltalake::kernel::Add;
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
-use serde_json::{Map, Value, json};
 use trigpoint_record::Table;
 
 use crate::{Error, schema};
+
+mod reader;
+mod statistics;
+mod writer;
+
+pub(crate) use reader::{metadata, read};
+use statistics::Statistics;
+pub(crate) use statistics::logged_bounds;
+pub(crate) use writer::FileWriter;
+
+/// Rows of a row group: what a reader decodes at a time.
+const ROW_GROUP_ROWS: usize = 131_072;
+/// zstd level of appends; section 6 of the paper above has the trade.
+const APPEND_LEVEL: i32 = 1;
+
+const FLOW_ID: &str = "flow_id";
+
+/// What a data file's name starts with.
+pub(crate) const PART: &str = "part";
 
 /// One encoded file and its log entry, not yet written.
 #[derive(Debug)]
 pub(crate) struct DataFile {
     pub(crate) add: Add,
     pub(crate) bytes: Bytes,
+}
+
+/// The schema of a table's files: that of its rows without the partition
+/// column, whose value stands in the log.
+pub(crate) fn schema_of(rows: &SchemaRef) -> SchemaRef {
+    let fields = rows.fields().iter().filter(|field| field.name() != schema::DATE);
+    Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()))
 }
 
 /// Sorts `batches` and encodes them, one file for each date.
@@ -59,7 +83,7 @@ pub(crate) fn encode(
             .ok_or_else(|| failed(format!("no calendar date for day {day}")))?;
         let part = sorted.slice(start, rows);
         files.push(
-            file(table, date, &part, modification_time_ms)
+            file(table, &date.to_string(), &part, modification_time_ms)
                 .map_err(|error| failed(error.to_string()))?,
         );
         start += rows;
@@ -80,37 +104,62 @@ fn sort(table: &Table, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
 
 fn file(
     table: &Table,
-    date: NaiveDate,
+    date: &str,
     rows: &RecordBatch,
     modification_time_ms: i64,
 ) -> Result<DataFile, ParquetError> {
     // The partition's value stands in the log, not in the file.
     let columns: Vec<usize> = (1..rows.num_columns()).collect();
     let rows = rows.project(&columns)?;
-    let mut writer =
-        ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties(table, &rows)?))?;
+    let mut properties = properties(table, &rows.schema(), APPEND_LEVEL)?;
+    if let Some(flows) = rows.column_by_name(FLOW_ID) {
+        properties = bloom_filter(properties, distinct_of_sorted(flows)?);
+    }
+    let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties.build()))?;
     writer.write(&rows)?;
     let bytes = Bytes::from(writer.into_inner()?);
 
+    let mut statistics = Statistics::default();
+    statistics.take(table, &rows);
+    let size = bytes.len();
+    let add = add(new_path(PART, date), date, size, &statistics, modification_time_ms);
+    Ok(DataFile { add, bytes })
+}
+
+/// A path that no other file has or had.
+pub(crate) fn new_path(prefix: &str, date: &str) -> String {
     let name: u128 = rand::random();
-    let add = Add {
-        path: format!("{}={date}/part-{name:032x}.zstd.parquet", schema::DATE),
-        partition_values: HashMap::from([(schema::DATE.to_owned(), Some(date.to_string()))]),
-        size: bytes.len() as i64,
+    format!("{}={date}/{prefix}-{name:032x}.zstd.parquet", schema::DATE)
+}
+
+fn add(
+    path: String,
+    date: &str,
+    size: usize,
+    statistics: &Statistics,
+    modification_time_ms: i64,
+) -> Add {
+    Add {
+        path,
+        partition_values: HashMap::from([(schema::DATE.to_owned(), Some(date.to_owned()))]),
+        size: size as i64,
         modification_time: modification_time_ms,
         data_change: true,
-        stats: Some(statistics(table, &rows).to_string()),
+        stats: Some(statistics.to_json().to_string()),
         tags: None,
         deletion_vector: None,
         base_row_id: None,
         default_row_commit_version: None,
         clustering_provider: None,
-    };
-    Ok(DataFile { add, bytes })
+    }
 }
 
-fn properties(table: &Table, rows: &RecordBatch) -> Result<WriterProperties, ParquetError> {
-    let parquet = ArrowSchemaConverter::new().convert(rows.schema_ref())?;
+fn properties(
+    table: &Table,
+    rows: &SchemaRef,
+    zstd_level: i32,
+) -> Result<WriterPropertiesBuilder, ParquetError> {
+    let parquet = ArrowSchemaConverter::new().convert(rows)?;
     let leaf = |name: &str| {
         parquet.columns().iter().position(|column| column.path().parts() == [name.to_owned()])
     };
@@ -123,9 +172,9 @@ fn properties(table: &Table, rows: &RecordBatch) -> Result<WriterProperties, Par
 
     let mut builder = WriterProperties::builder()
         .set_created_by(concat!("trigpoint-lake ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(zstd_level)?))
         .set_dictionary_page_size_limit(4096)
-        .set_max_row_group_row_count(Some(131_072))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_statistics_truncate_length(None)
         .set_column_index_truncate_length(None)
@@ -139,63 +188,20 @@ fn properties(table: &Table, rows: &RecordBatch) -> Result<WriterProperties, Par
     for name in schema::statistics_columns(table) {
         builder = builder.set_column_statistics_enabled(name.into(), EnabledStatistics::Page);
     }
-    if let Some(flows) = rows.column_by_name("flow_id") {
-        let path = ColumnPath::from("flow_id");
-        builder = builder
-            .set_column_bloom_filter_enabled(path.clone(), true)
-            .set_column_bloom_filter_max_ndv(path, distinct_of_sorted(flows)?);
-    }
-    Ok(builder.build())
+    Ok(builder)
+}
+
+/// A filter over the flows of each row group, of which there are at most
+/// `flows`; Parquet folds it down to what they need.
+fn bloom_filter(builder: WriterPropertiesBuilder, flows: u64) -> WriterPropertiesBuilder {
+    let path = ColumnPath::from(FLOW_ID);
+    builder
+        .set_column_bloom_filter_enabled(path.clone(), true)
+        .set_column_bloom_filter_max_ndv(path, flows)
 }
 
 fn distinct_of_sorted(values: &ArrayRef) -> Result<u64, ArrowError> {
     Ok(compute::partition(&[Arc::clone(values)])?.len().max(1) as u64)
-}
-
-/// Delta's per-file statistics (PROTOCOL.md, "Per-file Statistics") of the
-/// columns that files are selected by.  Text is never cut: flow ids share a
-/// long prefix, so a cut one would tell nothing.
-fn statistics(table: &Table, rows: &RecordBatch) -> Value {
-    let (mut low, mut high, mut nulls) = (Map::new(), Map::new(), Map::new());
-    for name in schema::statistics_columns(table) {
-        let Some(values) = rows.column_by_name(name) else { continue };
-        nulls.insert(name.to_owned(), json!(values.null_count()));
-        if let Some((min, max)) = bounds(values) {
-            low.insert(name.to_owned(), min);
-            high.insert(name.to_owned(), max);
-        }
-    }
-    json!({
-        "numRecords": rows.num_rows(),
-        "minValues": low,
-        "maxValues": high,
-        "nullCount": nulls,
-    })
-}
-
-/// Smallest and largest value as Delta's statistics write them, times so that
-/// their order is that of their text; `None` for other kinds and without values.
-pub(crate) fn bounds(values: &ArrayRef) -> Option<(Value, Value)> {
-    match values.data_type() {
-        DataType::Utf8 => {
-            let values = values.as_string::<i32>();
-            Some((json!(compute::min_string(values)?), json!(compute::max_string(values)?)))
-        }
-        DataType::Int64 => {
-            let values = values.as_primitive::<Int64Type>();
-            Some((json!(compute::min(values)?), json!(compute::max(values)?)))
-        }
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            let values = values.as_primitive::<TimestampMicrosecondType>();
-            Some((timestamp(compute::min(values)?)?, timestamp(compute::max(values)?)?))
-        }
-        _ => None,
-    }
-}
-
-fn timestamp(micros: i64) -> Option<Value> {
-    let time = DateTime::from_timestamp_micros(micros)?;
-    Some(json!(time.to_rfc3339_opts(SecondsFormat::Micros, true)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
@@ -14,6 +14,7 @@ use trigpoint_record::Table;
 use url::Url;
 
 use crate::table::Open;
+use crate::writes::Writes;
 use crate::{Error, Session, store_at};
 
 /// A lake: one Delta table per [`Table`], side by side below one root.
@@ -32,6 +33,7 @@ struct Inner {
     definitions: Vec<&'static Table>,
     writers: Mutex<HashMap<&'static str, Writer>>,
     readers: Mutex<HashMap<&'static str, Writer>>,
+    writes: Writes,
 }
 
 /// A table that at most one task uses at a time; `None` until it is loaded.
@@ -76,6 +78,7 @@ impl Lake {
             definitions: tables.to_vec(),
             writers: Mutex::default(),
             readers: Mutex::default(),
+            writes: Writes::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -161,6 +164,16 @@ impl Lake {
         let root = Arc::clone(&self.inner.store);
         let prefixed = PrefixStore::new(Arc::clone(&root), object_path(&url));
         default_logstore(Arc::new(prefixed), root, &url, &StorageConfig::default())
+    }
+
+    /// What this process writes and has not committed.
+    pub(crate) fn writes(&self) -> &Writes {
+        &self.inner.writes
+    }
+
+    /// The lake's root on the local disk; `None` for a bucket.
+    pub(crate) fn directory(&self) -> Option<PathBuf> {
+        self.is_on_disk().then(|| self.inner.url.to_file_path().ok()).flatten()
     }
 
     /// The store with its root at the lake's.

@@ -28,6 +28,7 @@ mod file;
 mod format;
 mod lake;
 mod location;
+mod maintenance;
 mod ownership;
 mod probe;
 mod quarantine;
@@ -37,6 +38,7 @@ mod store;
 mod table;
 #[cfg(test)]
 mod testing;
+mod writes;
 
 pub use append::{Appended, Group};
 pub use convert::{ConvertError, Description, Rows, Sent, Shape, check};
@@ -44,5 +46,8 @@ pub use error::Error;
 pub use format::{Format, FormatError, UnknownFormat, write};
 pub use lake::Lake;
 pub use location::store_at;
+pub use maintenance::{
+    Compacted, Compaction, Cut, LogCleaning, RETAINED_BEFORE, Retained, Vacuum, Vacuumed,
+};
 pub use session::{Answer, QueryError, Session};
 pub use store::{DurableStore, Fsync};

@@ -2,7 +2,8 @@
 //!
 //! `quarantine/TABLE/APP_ID/SEQ.payload`: the bytes of the batch's payload.
 //! The caller then commits the stream's marker and answers with Reject, so a
-//! poison batch never blocks its spool.
+//! poison batch never blocks its spool.  The privacy rule empties old ones
+//! (`maintenance/privacy`), whose names stay.
 
 use bytes::Bytes;
 use object_store::{ObjectStoreExt as _, path::Path};

@@ -11,6 +11,7 @@
 //! of its listings.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -206,6 +207,15 @@ enum Place {
     Over,
     /// Fails when something is there: `link` is atomic and exclusive.
     New,
+}
+
+/// Whether a file of this name is a staging file.
+pub(crate) fn is_staging(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let number = name.rsplit_once('#').map(|(_, number)| number);
+    number.is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+    })
 }
 
 fn parent(path: &FilePath) -> &FilePath {

@@ -25,6 +25,9 @@ const GROW_ATTEMPTS: u32 = 5;
 /// forgotten earlier would let its batches in twice, and make everything before
 /// the next one look lost.
 pub(crate) const MARKER_RETENTION_DAYS: i64 = 365;
+/// The operation of an error that says: the markers of the loaded version
+/// cannot be read, maybe since its log was cleaned away.
+pub(crate) const READ_MARKERS: &str = "read the markers of";
 
 /// A table of the lake as this process last saw it.
 #[derive(Debug)]
@@ -171,7 +174,7 @@ impl Open {
             .snapshot("load")?
             .transaction_version(log_store.as_ref(), app_id)
             .await
-            .map_err(Error::delta("read the markers of", self.definition.name))?;
+            .map_err(Error::delta(READ_MARKERS, self.definition.name))?;
         Ok(version.and_then(|version| u64::try_from(version).ok()))
     }
 

@@ -16,7 +16,7 @@ use crate::{DurableStore, Group, Lake, Rows, Sent};
 pub(crate) const MIDNIGHT: i64 = 1_795_478_400_000_000;
 
 const fn column(id: u32, name: &'static str, kind: Kind, unit: &'static str) -> Column {
-    Column { id, name, kind, unit, doc: "What the column means." }
+    Column::new(id, name, kind, unit, "What the column means.")
 }
 
 const NODE: Column = column(

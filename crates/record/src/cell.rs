@@ -20,6 +20,18 @@ impl<R> Cell<R> {
     ) -> Self {
         Self { column: Column::new(id, name, kind, unit, doc), value }
     }
+
+    /// A cell that may hold addresses of clients.
+    pub(crate) const fn with_addresses(
+        id: u32,
+        name: &'static str,
+        kind: Kind,
+        unit: &'static str,
+        doc: &'static str,
+        value: fn(&R) -> Value,
+    ) -> Self {
+        Self { column: Column::new(id, name, kind, unit, doc).with_addresses(), value }
+    }
 }
 
 /// The values of one row, in column order.

@@ -24,6 +24,21 @@ pub struct Column {
     pub unit: &'static str,
     /// What it means, where it comes from, and since which kernel.
     pub doc: &'static str,
+    /// Whether it tells where a client is.
+    pub privacy: Privacy,
+}
+
+/// Whether a column, with everything in it, holds addresses of clients, which
+/// are cut to their networks when they are old.
+///
+/// Addresses are text or bytes, never integers: `unmapped` would hide them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privacy {
+    /// It holds none.
+    Open,
+    /// A text may be an address, or quote one: it comes from outside.  What
+    /// bytes mean is unknown, so they go as a whole.
+    Addresses,
 }
 
 /// The kinds of value that rows are made of.
@@ -56,6 +71,22 @@ impl Column {
         unit: &'static str,
         doc: &'static str,
     ) -> Self {
-        Self { id, name, kind, unit, doc }
+        Self { id, name, kind, unit, doc, privacy: Privacy::Open }
+    }
+
+    /// The same column, as one that may hold addresses of clients.
+    #[must_use]
+    pub const fn with_addresses(self) -> Self {
+        Self { privacy: Privacy::Addresses, ..self }
+    }
+
+    /// Whether it, or anything in it, may hold addresses of clients.
+    pub fn holds_addresses(&self) -> bool {
+        self.privacy == Privacy::Addresses
+            || match self.kind {
+                Kind::List(item) => item.holds_addresses(),
+                Kind::Struct(fields) => fields.iter().any(Self::holds_addresses),
+                _ => false,
+            }
     }
 }

@@ -15,7 +15,7 @@ pub mod tables;
 mod value;
 
 pub use array::{Array, Batch, KindMismatch, Value, Values};
-pub use column::{Column, Kind, Table};
+pub use column::{Column, Kind, Privacy, Table};
 pub use identity::{FlowId, FlowIdPrefix, SCHEMA_VERSION, SpoolId};
 pub use station::{STATION_COLUMNS, Station};
 pub use tables::{INGEST_COLUMNS, TABLES, table};

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use trigpoint_tcpinfo::FIELDS;
 
-use crate::{Batch, Column, INGEST_COLUMNS, Kind, TABLES, Value, table};
+use crate::{Batch, Column, INGEST_COLUMNS, Kind, Privacy, TABLES, Value, table};
 
 mod rows;
 
@@ -81,6 +81,35 @@ fn every_column_is_explained_in_a_sentence() {
             assert!(column.name.bytes().all(plain), "{path}.{}", column.name);
         }
     });
+}
+
+/// Where a client's address can get in.  A new column of text or bytes that
+/// comes from outside belongs here.
+#[test]
+fn columns_that_may_hold_addresses_of_clients_are_marked() {
+    let mut marked = Vec::new();
+    each_siblings_of_all_tables(|path, columns| {
+        let columns = columns.iter().filter(|column| column.privacy == Privacy::Addresses);
+        marked.extend(columns.map(|column| format!("{path}.{}", column.name)));
+    });
+    assert_eq!(
+        marked,
+        [
+            "snapshots.undecoded_attributes.item.bytes",
+            "flows.remote_ip",
+            "speed_tests.end_detail",
+            "speed_tests.client_ip",
+            "speed_tests.client_name",
+            "speed_tests.client_version",
+            "speed_tests.client_library_name",
+            "speed_tests.client_library_version",
+            "speed_tests.client_os",
+            "speed_tests.client_arch",
+            "speed_tests.client_metadata",
+            "speed_tests.server_measurements.item.json",
+            "speed_tests.client_measurements.item.json",
+        ]
+    );
 }
 
 #[test]

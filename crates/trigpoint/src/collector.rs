@@ -16,6 +16,7 @@ use trigpoint_process::admin::{self, Admin};
 use trigpoint_process::{Failure, Phase, Shutdown, duration, limits, tls};
 
 use crate::data_directory::DataDirectory;
+use crate::maintenance;
 
 /// How long connections may outlive the last acknowledgement.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
@@ -67,6 +68,8 @@ pub(crate) struct Options {
         value_parser = duration::parse
     )]
     commit_at_latest: Duration,
+    #[command(flatten)]
+    maintenance: maintenance::Flags,
     /// Only say whether the configuration is good
     #[arg(long, env = "TRIGPOINT_CHECK_CONFIG")]
     check_config: bool,
@@ -101,6 +104,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let settings = Settings {
         commit_after: options.commit_after.unwrap_or(defaults.commit_after),
         commit_at_latest: options.commit_at_latest,
+        maintenance: options.maintenance.settings(),
         ..defaults
     };
     let collector = Collector::start(lake, settings, &registry)?;

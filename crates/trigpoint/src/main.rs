@@ -5,6 +5,7 @@ mod command;
 mod completions;
 mod data_directory;
 mod lake;
+mod maintenance;
 mod query;
 mod speedtest;
 mod standalone;

@@ -16,6 +16,7 @@ use trigpoint_server::station::{Defaults, Error, Flags, Settings, Station};
 use trigpoint_uplink::{Endpoint, Pipe};
 
 use crate::data_directory::DataDirectory;
+use crate::maintenance;
 
 mod announcement;
 mod trial;
@@ -40,6 +41,8 @@ pub(crate) struct Options {
     #[arg(long, env = "TRIGPOINT_CHECK_CONFIG")]
     check_config: bool,
     #[command(flatten)]
+    maintenance: maintenance::Flags,
+    #[command(flatten)]
     serving: Flags,
 }
 
@@ -48,6 +51,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     options.data.make()?;
     let (pipe, incoming) = trigpoint_uplink::pipe();
     let settings = options.settings(pipe)?;
+    let maintenance = options.maintenance.settings();
     if options.check_config {
         options.data.lake()?;
         Station::check(&settings).map_err(Error::into_failure)?;
@@ -61,6 +65,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         commit_at_latest: COMMIT_AT_LATEST,
         // On a slow disk too: whoever tested looks for the row at once.
         commit_spacing: COMMIT_AT_LATEST,
+        maintenance,
         ..trigpoint_collector::Settings::for_lake(&lake)
     };
     let collector = Collector::start(lake.clone(), settings, &Registry::new())?;

@@ -123,7 +123,7 @@ impl Reading {
             let Some(values) = batch.column_by_name(name) else { continue };
             let column = self.columns.entry(name.to_owned()).or_default();
             column.nulls += values.null_count() as u64;
-            let Some((low, high)) = file::bounds(values) else { continue };
+            let Some((low, high)) = file::logged_bounds(values) else { continue };
             column.extremes = Some(match column.extremes.take() {
                 None => (low, high),
                 Some((least, most)) => (
@@ -186,7 +186,7 @@ impl Bounds {
     }
 }
 
-/// The order of two values of one column, as [`file::bounds`] writes them.
+/// The order of two values of one column, as [`file::logged_bounds`] writes them.
 fn is_less(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => left.as_i64() < right.as_i64(),

@@ -2,8 +2,10 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use arrow::array::AsArray as _;
+use arrow::datatypes::Int64Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use serde_json::{Value, json};
 
 use super::*;
 use crate::testing::{READINGS, csv, lake, reading, rows};

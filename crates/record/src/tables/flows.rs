@@ -140,7 +140,7 @@ const CELLS: &[Cell<Flow>; 30] = &[
         |row| Value::ip(row.local.ip()),
     ),
     Cell::new(7, "local_port", Kind::Int, "", "Port of this host.", |row| row.local.port().into()),
-    Cell::new(
+    Cell::with_addresses(
         8,
         "remote_ip",
         Kind::Text,

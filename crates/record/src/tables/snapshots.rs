@@ -225,7 +225,7 @@ const UNDECODED: Column =
     Column::new(1, "item", Kind::Struct(UNDECODED_FIELDS), "", "One attribute.");
 const UNDECODED_FIELDS: &[Column] = &[
     Column::new(1, "type", Kind::Int, "", "Attribute type, as in inet_diag.h."),
-    Column::new(2, "bytes", Kind::Bytes, "", "Its value."),
+    Column::new(2, "bytes", Kind::Bytes, "", "Its value.").with_addresses(),
 ];
 
 const MEMINFO: &[Column] = &structure_columns::<_, { meminfo::FIELD_COUNT + 2 }>(meminfo::FIELDS);

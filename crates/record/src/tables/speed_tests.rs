@@ -181,7 +181,7 @@ const SERVER: &[Cell<ServerMeasurement>; 5] = &[
         "struct tcp_info as read from the socket.",
         |row| kernel::structure(row.tcp_info.as_ref()),
     ),
-    Cell::new(5, "json", Kind::Text, "", "The message exactly as it was sent.", |row| {
+    Cell::with_addresses(5, "json", Kind::Text, "", "The message exactly as it was sent.", |row| {
         row.json.as_str().into()
     }),
 ];
@@ -203,9 +203,14 @@ const CLIENT: &[Cell<ClientMeasurement>; 3] = &[
         "What the client's application counted; NULL where the message has none.",
         |row| app_info(row.app_info.as_ref()),
     ),
-    Cell::new(3, "json", Kind::Text, "", "The message exactly as it was received.", |row| {
-        row.json.as_str().into()
-    }),
+    Cell::with_addresses(
+        3,
+        "json",
+        Kind::Text,
+        "",
+        "The message exactly as it was received.",
+        |row| row.json.as_str().into(),
+    ),
 ];
 
 const SERVER_ITEM: Column =
@@ -275,7 +280,7 @@ const CELLS: &[Cell<SpeedTest>; 42] = &[
     Cell::new(11, "end_reason", Kind::Text, "", words::END_REASONS, |row| {
         row.end_reason.name().into()
     }),
-    Cell::new(
+    Cell::with_addresses(
         12,
         "end_detail",
         Kind::Text,
@@ -291,7 +296,7 @@ const CELLS: &[Cell<SpeedTest>; 42] = &[
         "Code of the client's Close frame (RFC 6455 section 7.4); NULL where none came.",
         |row| row.client_close_code.into(),
     ),
-    Cell::new(
+    Cell::with_addresses(
         14,
         "client_ip",
         Kind::Text,
@@ -318,13 +323,23 @@ const CELLS: &[Cell<SpeedTest>; 42] = &[
         "Port of the server as its socket has it.",
         |row| row.server.port().into(),
     ),
-    Cell::new(18, "client_name", Kind::Text, "", "client_name of the query string.", |row| {
-        row.metadata("client_name")
-    }),
-    Cell::new(19, "client_version", Kind::Text, "", "client_version of the query string.", |row| {
-        row.metadata("client_version")
-    }),
-    Cell::new(
+    Cell::with_addresses(
+        18,
+        "client_name",
+        Kind::Text,
+        "",
+        "client_name of the query string.",
+        |row| row.metadata("client_name"),
+    ),
+    Cell::with_addresses(
+        19,
+        "client_version",
+        Kind::Text,
+        "",
+        "client_version of the query string.",
+        |row| row.metadata("client_version"),
+    ),
+    Cell::with_addresses(
         20,
         "client_library_name",
         Kind::Text,
@@ -332,7 +347,7 @@ const CELLS: &[Cell<SpeedTest>; 42] = &[
         "client_library_name of the query string.",
         |row| row.metadata("client_library_name"),
     ),
-    Cell::new(
+    Cell::with_addresses(
         21,
         "client_library_version",
         Kind::Text,
@@ -340,13 +355,23 @@ const CELLS: &[Cell<SpeedTest>; 42] = &[
         "client_library_version of the query string.",
         |row| row.metadata("client_library_version"),
     ),
-    Cell::new(22, "client_os", Kind::Text, "", "client_os of the query string.", |row| {
-        row.metadata("client_os")
-    }),
-    Cell::new(23, "client_arch", Kind::Text, "", "client_arch of the query string.", |row| {
-        row.metadata("client_arch")
-    }),
-    Cell::new(
+    Cell::with_addresses(
+        22,
+        "client_os",
+        Kind::Text,
+        "",
+        "client_os of the query string.",
+        |row| row.metadata("client_os"),
+    ),
+    Cell::with_addresses(
+        23,
+        "client_arch",
+        Kind::Text,
+        "",
+        "client_arch of the query string.",
+        |row| row.metadata("client_arch"),
+    ),
+    Cell::with_addresses(
         24,
         "client_metadata",
         PAIRS,

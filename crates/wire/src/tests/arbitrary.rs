@@ -22,8 +22,7 @@ pub(super) fn batch() -> impl Strategy<Value = Batch> {
 }
 
 fn columns(kinds: Vec<Kind>) -> &'static [Column] {
-    let column =
-        |(index, kind)| Column { id: 7 * index as u32, name: name(index), kind, unit: "", doc: "" };
+    let column = |(index, kind)| Column::new(7 * index as u32, name(index), kind, "", "");
     Vec::leak(kinds.into_iter().enumerate().map(column).collect())
 }
 

@@ -31,7 +31,7 @@ const COLUMNS: &[Column] = &[
 const TABLE: Table = Table { name: "some", doc: "", columns: COLUMNS };
 
 const fn column(id: u32, name: &'static str, kind: Kind) -> Column {
-    Column { id, name, kind, unit: "bytes", doc: "" }
+    Column::new(id, name, kind, "bytes", "")
 }
 
 fn some_batch() -> Batch {

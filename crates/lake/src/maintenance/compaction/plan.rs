@@ -1,0 +1,150 @@
+//! Which files are merged next: a pure function of the live files.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+
+use super::super::live::{Key, LiveFile};
+use super::Compaction;
+
+/// Files whose keys rise from one to the next, so that reading them in order
+/// is reading one sorted file.
+pub(super) type Run = Vec<LiveFile>;
+
+/// What reading one file costs at least: decoders of more than a hundred columns.
+const MEMORY_OF_A_FILE: u64 = 1 << 20;
+/// At most a row group of a file is in memory, compressed, and its pages
+/// decompressed.
+const ROW_GROUP_BYTES: u64 = 8 << 20;
+const DECOMPRESSED: u64 = 3;
+
+/// The next runs to merge into one; `None` when every date is as it should be.
+pub(super) fn next(
+    files: Vec<LiveFile>,
+    settings: &Compaction,
+    now: DateTime<Utc>,
+) -> Option<Vec<Run>> {
+    let mut dates: BTreeMap<String, Vec<LiveFile>> = BTreeMap::new();
+    for file in files {
+        dates.entry(file.date.clone()).or_default().push(file);
+    }
+    dates.into_iter().find_map(|(date, files)| {
+        if is_closed(&date, &files, settings, now) {
+            closing(files, settings)
+        } else {
+            rolling(files, settings)
+        }
+    })
+}
+
+/// Whether the date is over and its last file has been there for a while.
+fn is_closed(date: &str, files: &[LiveFile], settings: &Compaction, now: DateTime<Utc>) -> bool {
+    let Ok(patience) = TimeDelta::from_std(settings.closed_after) else { return false };
+    let Some(end) = date.parse::<NaiveDate>().ok().and_then(|date| date.succ_opt()) else {
+        return false;
+    };
+    let newest = files.iter().map(|file| file.modified_ms).max();
+    let newest = newest.and_then(DateTime::from_timestamp_millis).unwrap_or(now);
+    now >= end.and_time(NaiveTime::MIN).and_utc() + patience && now >= newest + patience
+}
+
+/// Of a date that is being written: its small files, when they are many.
+fn rolling(mut files: Vec<LiveFile>, settings: &Compaction) -> Option<Vec<Run>> {
+    files.retain(|file| file.bytes < settings.small_bytes);
+    if files.len() <= settings.small_files {
+        return None;
+    }
+    affordable(runs(files), settings)
+}
+
+/// Of a date that is over: files with common keys, else neighbours that fit
+/// into one file.
+fn closing(files: Vec<LiveFile>, settings: &Compaction) -> Option<Vec<Run>> {
+    let groups = overlapping(files);
+    let merge = groups
+        .iter()
+        .filter(|group| group.len() > 1)
+        .find_map(|group| affordable(runs(group.clone()), settings));
+    merge.or_else(|| neighbours(groups, settings))
+}
+
+/// Groups of files, in the order of their keys: a key of one group is in no other.
+fn overlapping(mut files: Vec<LiveFile>) -> Vec<Vec<LiveFile>> {
+    files.sort_by(|left, right| (&left.low, &left.high).cmp(&(&right.low, &right.high)));
+    let mut groups: Vec<Vec<LiveFile>> = Vec::new();
+    let mut high = Key::Null;
+    for file in files {
+        let joins = file.low <= high;
+        high = high.max(file.high.clone());
+        match groups.last_mut() {
+            Some(group) if joins => group.push(file),
+            _ => groups.push(vec![file]),
+        }
+    }
+    groups
+}
+
+/// The files as few runs.  Runs rise strictly: two files that share a key may
+/// hold its rows in any order.
+fn runs(mut files: Vec<LiveFile>) -> Vec<Run> {
+    files.sort_by(|left, right| (&left.low, &left.high).cmp(&(&right.low, &right.high)));
+    let mut runs: Vec<Run> = Vec::new();
+    for file in files {
+        let follows = |run: &&mut Run| run.last().is_some_and(|last| last.high < file.low);
+        match runs.iter_mut().find(follows) {
+            Some(run) => run.push(file),
+            None => runs.push(vec![file]),
+        }
+    }
+    runs
+}
+
+/// The smallest runs that one merge can take; `None` below two of them.
+fn affordable(mut runs: Vec<Run>, settings: &Compaction) -> Option<Vec<Run>> {
+    let bytes = |run: &Run| run.iter().map(|file| file.bytes).sum::<u64>();
+    let memory = |run: &Run| {
+        let largest = run.iter().map(|file| file.bytes).max().unwrap_or_default();
+        MEMORY_OF_A_FILE + DECOMPRESSED * largest.min(ROW_GROUP_BYTES)
+    };
+    runs.sort_by_key(bytes);
+    let (mut all_bytes, mut all_memory) = (0, 0);
+    let count = runs
+        .iter()
+        .take_while(|run| {
+            all_bytes += bytes(run);
+            all_memory += memory(run);
+            all_bytes <= settings.commit_bytes && all_memory <= settings.memory_bytes
+        })
+        .count();
+    runs.truncate(count);
+    (count > 1).then_some(runs)
+}
+
+/// Two or more files in a row that fit into one, as one run.
+fn neighbours(groups: Vec<Vec<LiveFile>>, settings: &Compaction) -> Option<Vec<Run>> {
+    let mut run = Run::new();
+    let mut bytes = 0;
+    for group in groups {
+        let [file] = group.as_slice() else {
+            // Too big to be merged: what is on its two sides stays apart.
+            if run.len() > 1 {
+                break;
+            }
+            run.clear();
+            continue;
+        };
+        if run.is_empty() || bytes + file.bytes > settings.target_bytes {
+            if run.len() > 1 {
+                break;
+            }
+            run.clear();
+            bytes = 0;
+        }
+        bytes += file.bytes;
+        run.push(file.clone());
+    }
+    (run.len() > 1).then(|| vec![run])
+}
+
+#[cfg(test)]
+mod tests;
