@@ -69,7 +69,7 @@ pub(crate) struct Options {
     )]
     commit_at_latest: Duration,
     #[command(flatten)]
-    maintenance: maintenance::Flags,
+    maintenance: maintenance::MaintenanceFlags,
     /// Only say whether the configuration is good
     #[arg(long, env = "TRIGPOINT_CHECK_CONFIG")]
     check_config: bool,

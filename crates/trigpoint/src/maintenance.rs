@@ -6,8 +6,9 @@ use trigpoint_collector::Maintenance;
 use trigpoint_lake::Vacuum;
 use trigpoint_process::duration;
 
+// Its own name: clap makes a group of it beside the server's `Flags`.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Flags {
+pub(crate) struct MaintenanceFlags {
     /// The tables are cared for (files merged, old ones deleted) this long after
     /// the last time; 0s for never
     #[arg(
@@ -37,7 +38,7 @@ pub(crate) struct Flags {
     orphan_age: Duration,
 }
 
-impl Flags {
+impl MaintenanceFlags {
     /// What a collector is to do; `None` where it was turned off.
     pub(crate) fn settings(&self) -> Option<Maintenance> {
         (!self.maintenance_interval.is_zero()).then(|| Maintenance {

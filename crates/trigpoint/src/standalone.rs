@@ -41,7 +41,7 @@ pub(crate) struct Options {
     #[arg(long, env = "TRIGPOINT_CHECK_CONFIG")]
     check_config: bool,
     #[command(flatten)]
-    maintenance: maintenance::Flags,
+    maintenance: maintenance::MaintenanceFlags,
     #[command(flatten)]
     serving: Flags,
 }
