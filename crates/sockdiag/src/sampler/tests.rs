@@ -244,29 +244,34 @@ fn each_of_many_flows_closing_at_once_ends_once_although_events_are_lost() {
         settings.event_buffer_bytes = 1;
         settings.grace = Duration::from_millis(200);
     });
-    let pairs: Vec<_> = (0..FLOWS).map(|_| station.connect()).collect();
-    let mut open: std::collections::HashSet<u64> =
-        pairs.iter().map(|(server, _)| socket_cookie(server).unwrap()).collect();
-    let mut polled = std::collections::HashSet::new();
-    while polled.len() < FLOWS {
-        polled.insert(station.wait(|seen| match seen {
-            Seen::Snapshot(cookie, _) => Some(cookie),
-            _ => None,
-        }));
-    }
-    drop(pairs);
-    while !open.is_empty() {
-        let closed = station.wait(|seen| match seen {
-            Seen::Closed(closed) => Some(closed),
-            _ => None,
-        });
-        assert!(open.remove(&closed.flow.key.cookie), "closed twice");
-        assert_ne!(closed.final_from, FinalFrom::None);
-    }
     let counters = station.sampler.counters();
+    let mut rounds = 0;
+    // A listener that keeps up with one round does not with all of them.
+    while counters.events_lost.get() == 0 {
+        rounds += 1;
+        assert!(rounds <= 50, "the buffer was too large to lose events");
+        let pairs: Vec<_> = (0..FLOWS).map(|_| station.connect()).collect();
+        let mut open: std::collections::HashSet<u64> =
+            pairs.iter().map(|(server, _)| socket_cookie(server).unwrap()).collect();
+        let mut polled = std::collections::HashSet::new();
+        while polled.len() < FLOWS {
+            polled.insert(station.wait(|seen| match seen {
+                Seen::Snapshot(cookie, _) => Some(cookie),
+                _ => None,
+            }));
+        }
+        drop(pairs);
+        while !open.is_empty() {
+            let closed = station.wait(|seen| match seen {
+                Seen::Closed(closed) => Some(closed),
+                _ => None,
+            });
+            assert!(open.remove(&closed.flow.key.cookie), "closed twice");
+            assert_ne!(closed.final_from, FinalFrom::None);
+        }
+    }
     station.sampler.stop().unwrap();
-    assert!(counters.events_lost.get() > 0, "the buffer was too large to lose events");
-    assert_eq!(counters.flows_closed.get(), FLOWS as u64);
+    assert_eq!(counters.flows_closed.get(), (rounds * FLOWS) as u64);
 }
 
 #[test]

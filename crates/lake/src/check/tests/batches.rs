@@ -108,7 +108,7 @@ async fn rows_above_their_marker_are_found() {
 #[tokio::test]
 async fn young_rows_without_any_marker_are_found_and_old_ones_are_not() {
     let today = (chrono::Utc::now().timestamp_micros() - MIDNIGHT) / DAY;
-    for (day, is_found) in [(today, true), (today - 40, false)] {
+    for (day, is_found) in [(today, true), (today - 400, false)] {
         let fixture = Fixture::empty();
         fixture.append(&SNAPSHOTS, "d", 1, snapshots("flow-d", 0..2, day)).await;
         // The marker is forgotten by hand.

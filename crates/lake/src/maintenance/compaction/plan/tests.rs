@@ -74,6 +74,14 @@ fn a_day_that_is_being_written_may_have_some_small_files() {
     assert!(merged(with_large, noon()).is_empty(), "16 MB are not small");
 }
 
+/// Cookies count up, so the files of one station do not overlap.
+#[test]
+fn files_that_rise_one_after_the_other_are_merged_as_one_run() {
+    let rising = ["a", "b", "c", "d", "e"].map(|key| file(key, key, MB));
+    assert_eq!(merged(rising.to_vec(), noon()), [["a-a", "b-b", "c-c", "d-d", "e-e"]]);
+    assert!(merged(rising[1..].to_vec(), noon()).is_empty());
+}
+
 #[test]
 fn a_day_is_closed_hours_after_its_end_and_after_its_last_file() {
     let two = small(2);
