@@ -143,7 +143,8 @@ fn tests_become_rows_in_a_bucket_and_a_new_collector_goes_on() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     stored.sort();
-    assert_eq!(stored, ["flows", "snapshots", "speed_tests", "stations"], "and no probe");
+    let expected = ["flows", "snapshots", "speed_tests", "spools", "stations"];
+    assert_eq!(stored, expected, "tables and whose the spools are, and no probe");
     assert!(!bench.directory.join("collector/lake").exists(), "nothing is on the disk");
 }
 
