@@ -9,7 +9,7 @@
 //! not by their size.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use deltalake::kernel::Add;
@@ -89,7 +89,7 @@ impl Lake {
         settings: &Compaction,
         now: DateTime<Utc>,
     ) -> Result<Compacted, Error> {
-        let mut done = Compacted::default();
+        let (mut done, started) = (Compacted::default(), Instant::now());
         let Some(mut open) = Open::existing(table, self.log_store(table)).await? else {
             return Ok(done);
         };
@@ -98,7 +98,9 @@ impl Lake {
             let merged: Vec<LiveFile> = runs.iter().flatten().cloned().collect();
             let in_flight = self.writes().begin();
             let added = merge_off_thread(&open, runs, settings).await?;
-            let wanted = replacement(&merged, added, settings, now);
+            // Queries may read the files until they are replaced, so their age as
+            // removed files counts from here, after a merge that may take minutes.
+            let wanted = replacement(&merged, added, settings, now + started.elapsed());
             let outcome = replace(&mut open, &wanted).await?;
             drop(in_flight);
             done.count(outcome, &merged, &wanted.added);
