@@ -64,8 +64,10 @@ impl Ledger {
         }
     }
 
+    /// Rows of appends that returned.
     pub(crate) fn rows(&self) -> usize {
-        self.batches.iter().map(|batch| batch.rows).sum()
+        let returned = |batch: &&Batch| matches!(batch.appended, Appended::As(_));
+        self.batches.iter().filter(returned).map(|batch| batch.rows).sum()
     }
 }
 
