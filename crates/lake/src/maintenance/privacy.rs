@@ -12,6 +12,7 @@
 //! names stay, for the account of what became of which batch.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use deltalake::kernel::Add;
@@ -61,7 +62,7 @@ impl Lake {
         before: NaiveDate,
         now: DateTime<Utc>,
     ) -> Result<Cut, Error> {
-        let mut done = Cut::default();
+        let (mut done, started) = (Cut::default(), Instant::now());
         if !table.columns.iter().any(Column::holds_addresses) {
             return Ok(done);
         }
@@ -76,8 +77,10 @@ impl Lake {
             }
             let in_flight = self.writes().begin();
             let added = rewrite_off_thread(&open, files.clone()).await?;
+            // As in a compaction, the age of removed files counts from their commit.
+            let removed_at = now + started.elapsed();
             let wanted = Replacement {
-                removed: files.iter().map(|file| file.removed_at(now, true)).collect(),
+                removed: files.iter().map(|file| file.removed_at(removed_at, true)).collect(),
                 added,
                 property: None,
                 operation: DeltaOperation::Update {

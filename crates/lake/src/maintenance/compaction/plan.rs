@@ -54,18 +54,15 @@ fn rolling(mut files: Vec<LiveFile>, settings: &Compaction) -> Option<Vec<Run>> 
     if files.len() <= settings.small_files {
         return None;
     }
-    let mut runs = runs(files);
-    if let [run] = runs.as_mut_slice() {
-        // One station's flows rise from file to file: nothing is sorted anew.
-        let mut bytes = 0;
-        let fits = |file: &&LiveFile| {
-            bytes += file.bytes;
-            bytes <= settings.commit_bytes
-        };
-        run.truncate(run.iter().take_while(fits).count());
-        return (run.len() > 1).then_some(runs);
-    }
-    affordable(runs, settings)
+    files.sort_by_key(|file| file.bytes);
+    let mut bytes = 0;
+    let fits = |file: &LiveFile| {
+        bytes += file.bytes;
+        bytes <= settings.commit_bytes
+    };
+    let runs = affordable(runs(files.into_iter().take_while(fits).collect()), settings);
+    // Also of one run: its files are small.
+    (runs.iter().map(Vec::len).sum::<usize>() > 1).then_some(runs)
 }
 
 /// Of a date that is over: files with common keys, else neighbours that fit
@@ -75,7 +72,9 @@ fn closing(files: Vec<LiveFile>, settings: &Compaction) -> Option<Vec<Run>> {
     let merge = groups
         .iter()
         .filter(|group| group.len() > 1)
-        .find_map(|group| affordable(runs(group.clone()), settings));
+        .map(|group| affordable(runs(group.clone()), settings))
+        // One run alone is as it should be.
+        .find(|runs| runs.len() > 1);
     merge.or_else(|| neighbours(groups, settings))
 }
 
@@ -110,8 +109,8 @@ fn runs(mut files: Vec<LiveFile>) -> Vec<Run> {
     runs
 }
 
-/// The smallest runs that one merge can take; `None` below two of them.
-fn affordable(mut runs: Vec<Run>, settings: &Compaction) -> Option<Vec<Run>> {
+/// The smallest runs that one merge can take.
+fn affordable(mut runs: Vec<Run>, settings: &Compaction) -> Vec<Run> {
     let bytes = |run: &Run| run.iter().map(|file| file.bytes).sum::<u64>();
     let memory = |run: &Run| {
         let largest = run.iter().map(|file| file.bytes).max().unwrap_or_default();
@@ -128,7 +127,7 @@ fn affordable(mut runs: Vec<Run>, settings: &Compaction) -> Option<Vec<Run>> {
         })
         .count();
     runs.truncate(count);
-    (count > 1).then_some(runs)
+    runs
 }
 
 /// Two or more files in a row that fit into one, as one run.

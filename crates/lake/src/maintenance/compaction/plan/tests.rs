@@ -83,6 +83,17 @@ fn files_that_rise_one_after_the_other_are_merged_as_one_run() {
 }
 
 #[test]
+fn of_many_small_files_one_commit_takes_what_it_may_replace() {
+    let many: Vec<_> = (0..200).map(|n| file(&format!("{n:03}"), "z", 10 * MB)).collect();
+    let rising = many.into_iter().map(|mut file| {
+        file.high = file.low.clone();
+        file
+    });
+    let runs = next(rising.collect(), &settings(), noon()).unwrap();
+    assert_eq!((runs.len(), runs[0].len()), (1, 102), "as many as one commit may replace");
+}
+
+#[test]
 fn a_day_is_closed_hours_after_its_end_and_after_its_last_file() {
     let two = small(2);
     assert!(merged(two.clone(), at("2026-11-25T02:59:59Z")).is_empty());
