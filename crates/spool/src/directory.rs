@@ -1,44 +1,29 @@
-//! The spool's directory: one owner at a time, and names that survive a crash.
+//! The spool's directory: files that are whole or not there, names that
+//! survive a crash, and errors that say where.
 
 use std::{
-    fs::{self, File},
-    io::Write,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
-use rustix::{
-    fs::{FlockOperation, flock},
-    io::Errno,
+use crate::{
+    Error,
+    disk::{Disk, DiskFile, Inspection},
 };
-
-use crate::Error;
 
 /// Ends the name of a file that is not whole yet.
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// A locked directory.  The lock goes with the descriptor, so a killed
-/// process leaves none behind.
+/// A disk, and where it is.
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
-    handle: File,
+    disk: Box<dyn Disk>,
 }
 
 impl Directory {
-    /// Makes the directory if need be, and locks it.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        if !path.is_dir() {
-            fs::create_dir_all(path).map_err(Error::io("create spool directory", path))?;
-            if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-                sync(&File::open(parent).map_err(Error::io("open", parent))?, parent)?;
-            }
-        }
-        let handle = File::open(path).map_err(Error::io("open spool directory", path))?;
-        match flock(&handle, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { path: path.to_owned(), handle }),
-            Err(Errno::WOULDBLOCK) => Err(Error::Locked { directory: path.to_owned() }),
-            Err(errno) => Err(Error::io("lock spool directory", path)(errno.into())),
-        }
+    pub(crate) fn new(path: &Path, disk: Box<dyn Disk>) -> Self {
+        Self { path: path.to_owned(), disk }
     }
 
     /// Path of a file in this directory.
@@ -48,51 +33,61 @@ impl Directory {
 
     /// Names of the files in this directory.
     pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
-        fs::read_dir(&self.path)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map(|entries| {
-                entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok())
-            })
-            .map(Iterator::collect)
-            .map_err(Error::io("list", &self.path))
+        self.disk.names().map_err(Error::io("list", &self.path))
     }
 
     /// Makes names that were created or removed durable.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        sync(&self.handle, &self.path)
+        self.disk.sync().map_err(Error::io("sync", &self.path))
+    }
+
+    pub(crate) fn inspect(&self, name: &str) -> Result<Inspection, Error> {
+        self.disk.inspect(name).map_err(Error::io("inspect", self.file(name)))
+    }
+
+    /// Opens a file for reading; `None` when it is gone.
+    pub(crate) fn open(&self, name: &str) -> Result<Option<Box<dyn DiskFile>>, Error> {
+        match self.disk.open(name) {
+            Ok(file) => Ok(Some(file)),
+            Err(source) if source.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::io("open", self.file(name))(source)),
+        }
+    }
+
+    /// Opens a file for reading and writing.
+    pub(crate) fn open_to_write(&self, name: &str) -> Result<Box<dyn DiskFile>, Error> {
+        self.disk.open_to_write(name).map_err(Error::io("open for writing", self.file(name)))
     }
 
     /// Writes a file that exists whole or not at all, and durably, when this
     /// returns; the handle is open for writing behind `contents`.
-    pub(crate) fn create(&self, name: &str, contents: &[u8]) -> Result<File, Error> {
-        let path = self.file(name);
-        let temporary = self.file(&format!("{name}{TEMPORARY_SUFFIX}"));
-        let written = File::create(&temporary)
-            .and_then(|mut file| file.write_all(contents).map(|()| file))
+    ///
+    /// After an error the file may exist all the same, but not durably.
+    pub(crate) fn create(&self, name: &str, contents: &[u8]) -> Result<Box<dyn DiskFile>, Error> {
+        let temporary = format!("{name}{TEMPORARY_SUFFIX}");
+        let written = self
+            .disk
+            .create(&temporary)
+            .and_then(|file| file.write_all_at(contents, 0).map(|()| file))
             .and_then(|file| file.sync_data().map(|()| file))
-            .and_then(|file| fs::rename(&temporary, &path).map(|()| file));
+            .and_then(|file| self.disk.rename(&temporary, name).map(|()| file));
         match written {
             Ok(file) => self.sync().map(|()| file),
             Err(source) => {
                 // Of no use to anyone; if it stays, the next one overwrites it.
-                let _ = fs::remove_file(&temporary);
-                Err(Error::io("create", path)(source))
+                let _ = self.disk.remove(&temporary);
+                Err(Error::io("create", self.file(name))(source))
             }
         }
     }
 
     /// Removes a file and makes that durable; one that is gone is no error.
     pub(crate) fn remove(&self, name: &str) -> Result<(), Error> {
-        let path = self.file(name);
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove", path)(source))
+        match self.disk.remove(name) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                Err(Error::io("remove", self.file(name))(source))
             }
             _ => self.sync(),
         }
     }
-}
-
-fn sync(handle: &File, path: &Path) -> Result<(), Error> {
-    handle.sync_all().map_err(Error::io("sync", path))
 }

@@ -19,7 +19,9 @@
 //! It must never lose a record whose append returned, nor refuse to open after
 //! a torn write.
 
+mod age;
 mod directory;
+mod disk;
 mod error;
 mod identity;
 mod log;
@@ -34,6 +36,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
@@ -41,7 +44,12 @@ use tokio::sync::watch;
 pub use error::Error;
 pub use record::{MAX_PAYLOAD_BYTES, MAX_TABLE_BYTES};
 
-use crate::{directory::Directory, log::Log, reader::Reader};
+use crate::{
+    directory::Directory,
+    disk::{Disk, LocalDisk},
+    log::Log,
+    reader::Reader,
+};
 
 /// Bounds of a spool.
 #[derive(Debug, Clone, Copy)]
@@ -137,20 +145,31 @@ struct Shared {
     acknowledged: AtomicU64,
     bytes: AtomicU64,
     dropped: AtomicU64,
+    waiting_since: Mutex<Option<Instant>>,
 }
 
 impl Spool {
     /// Opens the spool in `directory`, which is made if it does not exist.
+    ///
+    /// Torn writes and damaged bytes do not hinder it; a directory that cannot
+    /// be written to does.
     pub fn open(directory: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
-        let directory = Directory::open(directory.as_ref())?;
+        let path = directory.as_ref();
+        Self::on(Box::new(LocalDisk::open(path)?), path, settings)
+    }
+
+    /// Opens the spool on `disk`, which is called `path` in errors.
+    fn on(disk: Box<dyn Disk>, path: &Path, settings: Settings) -> Result<Self, Error> {
+        let directory = Arc::new(Directory::new(path, disk));
         let id = identity::load(&directory)?;
-        let log = Log::open(directory, &id, settings)?;
+        let log = Log::open(Arc::clone(&directory), &id, settings)?;
         let shared = Shared {
-            reader: Mutex::new(Reader::new(log.checksum())),
+            reader: Mutex::new(Reader::new(directory, log.checksum())),
             appended: watch::Sender::new(log.last_seq()),
             acknowledged: AtomicU64::new(log.acknowledged()),
             bytes: AtomicU64::new(log.bytes()),
             dropped: AtomicU64::new(0),
+            waiting_since: Mutex::new(log.waiting_since()),
             log: Mutex::new(log),
             id,
         };
@@ -182,6 +201,9 @@ impl Spool {
     }
 
     /// Everything up to `seq` is committed elsewhere: frees whole segments.
+    ///
+    /// An error says that segments could not be removed, which is tried again;
+    /// what is acknowledged is not read any more all the same.
     pub fn acknowledge(&self, seq: u64) -> Result<(), Error> {
         let mut log = self.log();
         let acknowledged = log.acknowledge(seq);
@@ -225,6 +247,14 @@ impl Spool {
         self.shared.dropped.load(Ordering::Relaxed)
     }
 
+    /// How long the oldest batch waits that is neither acknowledged nor lost,
+    /// to within a few hundredths; `None` when there is none.  After a restart
+    /// it counts from the last change of the oldest segment.
+    pub fn age(&self) -> Option<Duration> {
+        let since = self.shared.waiting_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map(|since| since.elapsed())
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         // Every method of the log leaves it consistent before it can panic.
         self.shared.log.lock().unwrap_or_else(PoisonError::into_inner)
@@ -235,6 +265,8 @@ impl Spool {
         self.shared.acknowledged.store(log.acknowledged(), Ordering::Relaxed);
         self.shared.bytes.store(log.bytes(), Ordering::Relaxed);
         self.shared.dropped.store(log.dropped(), Ordering::Relaxed);
+        *self.shared.waiting_since.lock().unwrap_or_else(PoisonError::into_inner) =
+            log.waiting_since();
         self.shared.appended.send_if_modified(|seq| {
             let modified = *seq != log.last_seq();
             *seq = log.last_seq();

@@ -1,15 +1,16 @@
 //! The segments in order: appending, acknowledging, and the size cap.
 
 use std::{
-    collections::BTreeMap,
-    fs::{self, File},
-    os::unix::fs::FileExt,
-    path::PathBuf,
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::{Instant, SystemTime},
 };
 
 use crate::{
     Error, GapReason, Settings,
+    age::Ages,
     directory::{Directory, TEMPORARY_SUFFIX},
+    disk::DiskFile,
     record::{self, Checksum},
     segment::{self, HEADER_LEN, MAX_SEQ},
 };
@@ -20,7 +21,7 @@ const DROPPED_SUFFIX: &str = ".dropped";
 #[derive(Debug)]
 pub(crate) enum Place {
     /// In the segment `first_seq`, whose last number is `last_seq`.
-    Segment { first_seq: u64, last_seq: u64, path: PathBuf, len: u64 },
+    Segment { first_seq: u64, last_seq: u64, len: u64 },
     /// Nowhere: lost up to `last_seq`.
     Gap { last_seq: u64, reason: GapReason },
 }
@@ -28,47 +29,54 @@ pub(crate) enum Place {
 /// Everything about the spool that changes.
 #[derive(Debug)]
 pub(crate) struct Log {
-    directory: Directory,
+    directory: Arc<Directory>,
     id: String,
     segment_bytes: u64,
     max_bytes: u64,
     /// Length by first sequence number; only the last one can grow.
     segments: BTreeMap<u64, u64>,
     /// The newest segment, open for appending, unless a new one is due.
-    active: Option<File>,
+    active: Option<Box<dyn DiskFile>>,
     /// What the size cap took and nobody has acknowledged yet.
     dropped_range: Option<(u64, u64)>,
+    /// Files of no more use, in the order in which they have to go.  Until they
+    /// are gone nothing is appended: some would be taken for what they are not.
+    discarded: VecDeque<String>,
     dropped: u64,
     acknowledged: u64,
     next_seq: u64,
+    ages: Ages,
 }
 
 impl Log {
-    pub(crate) fn open(directory: Directory, id: &str, settings: Settings) -> Result<Self, Error> {
+    pub(crate) fn open(
+        directory: Arc<Directory>,
+        id: &str,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        // Whatever a killed process left in the page cache only: it would be
+        // read and sent now, and must not be gone after a power failure.
+        directory.sync()?;
         let names = directory.names()?;
         let dropped_range =
             names.iter().filter_map(|name| parse_dropped(name)).max_by_key(|(_, last)| *last);
-        let mut segments = BTreeMap::new();
-        for name in &names {
-            if let Some(first_seq) = segment::parse_name(name) {
-                let path = directory.file(name);
-                let len = fs::metadata(&path).map_err(Error::io("inspect", path))?.len();
-                segments.insert(first_seq, len);
-            }
-        }
         let mut log = Self {
             directory,
             id: id.to_owned(),
             segment_bytes: settings.segment_bytes.min(settings.max_bytes / 4),
             max_bytes: settings.max_bytes,
-            segments,
+            segments: BTreeMap::new(),
             active: None,
             dropped_range,
+            discarded: VecDeque::new(),
             dropped: 0,
             acknowledged: 0,
             next_seq: dropped_range.map_or(1, |(_, last)| last + 1),
+            ages: Ages::default(),
         };
+        let modified = log.find_segments(&names)?;
         log.find_end()?;
+        log.find_ages(&modified);
         log.clean_up(&names);
         let oldest = dropped_range.map(|(first, _)| first);
         let oldest = oldest.into_iter().chain(log.segments.keys().next().copied()).min();
@@ -96,6 +104,11 @@ impl Log {
         self.dropped
     }
 
+    /// Since when the oldest batch waits that is neither acknowledged nor lost.
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
+        self.ages.oldest()
+    }
+
     pub(crate) fn append(&mut self, table: &str, payload: &[u8]) -> Result<u64, Error> {
         let seq = self.next_seq;
         if seq > MAX_SEQ {
@@ -113,26 +126,26 @@ impl Log {
             .map_err(Error::io("append to", path()))
             .and_then(|()| file.sync_data().map_err(Error::io("sync", path())))
         {
-            // Half a record, or a whole one that might be durable or not, must
-            // not stay.  Where even that fails the segment is left as it is
-            // and the number is used up, in case the record turns up later.
-            if file.set_len(len).and_then(|()| file.sync_data()).is_err() {
-                self.active = None;
-                self.next_seq += 1;
-            }
+            // Half a record, or a whole one that might be durable or not.  The
+            // next append starts a segment with its number, and so makes it
+            // void also where it cannot be cut off.
+            let _ = file.truncate(len);
+            self.active = None;
             return Err(error);
         }
         *newest.get_mut() = len + record.len() as u64;
         self.next_seq += 1;
+        self.ages.appended(seq, Instant::now());
         Ok(seq)
     }
 
     pub(crate) fn acknowledge(&mut self, seq: u64) -> Result<(), Error> {
         self.acknowledged = self.acknowledged.max(seq.min(self.last_seq()));
+        self.ages.settled(self.acknowledged);
         if let Some((first, last)) = self.dropped_range
             && last <= self.acknowledged
         {
-            self.directory.remove(&dropped_name(first, last))?;
+            self.discarded.push_back(dropped_name(first, last));
             self.dropped_range = None;
         }
         // The newest segment stays even when all of it is acknowledged: it
@@ -140,10 +153,10 @@ impl Log {
         while let Some((first, last)) = self.oldest_closed()
             && last <= self.acknowledged
         {
-            self.directory.remove(&segment::name(first))?;
             self.segments.remove(&first);
+            self.discarded.push_back(segment::name(first));
         }
-        Ok(())
+        self.sweep()
     }
 
     pub(crate) fn continue_after(&mut self, seq: u64) -> Result<(), Error> {
@@ -152,6 +165,11 @@ impl Log {
         }
         if seq < self.next_seq {
             return Ok(());
+        }
+        self.sweep()?;
+        if self.active.is_none() {
+            // An append may have failed: what it left must become void first.
+            self.start_segment(self.next_seq)?;
         }
         self.start_segment(seq + 1)?;
         self.next_seq = seq + 1;
@@ -168,38 +186,51 @@ impl Log {
         let last_seq =
             self.segments.range(seq + 1..).next().map_or(self.last_seq(), |(first, _)| first - 1);
         match self.segments.range(..=seq).next_back() {
-            Some((&first_seq, &len)) => {
-                let path = self.directory.file(&segment::name(first_seq));
-                Place::Segment { first_seq, last_seq, path, len }
-            }
+            Some((&first_seq, &len)) => Place::Segment { first_seq, last_seq, len },
             None => Place::Gap { last_seq, reason: GapReason::Damaged },
         }
     }
 
-    /// Puts a full disk in the place of the newest segment.
-    #[cfg(test)]
-    pub(crate) fn fail_next_append(&mut self) {
-        let full = File::options().write(true).open("/dev/full");
-        self.active = self.active.take().and(full.ok());
+    /// Finds the segments, and when each was last written to.
+    fn find_segments(&mut self, names: &[String]) -> Result<BTreeMap<u64, SystemTime>, Error> {
+        let mut modified = BTreeMap::new();
+        for name in names {
+            if let Some(first_seq) = segment::parse_name(name) {
+                let inspection = self.directory.inspect(name)?;
+                self.segments.insert(first_seq, inspection.len);
+                modified.insert(first_seq, inspection.modified);
+            }
+        }
+        Ok(modified)
+    }
+
+    /// Takes the time of a segment's last record, the only one that is known,
+    /// for that of all its records.
+    fn find_ages(&mut self, modified: &BTreeMap<u64, SystemTime>) {
+        let (now, wall_clock) = (Instant::now(), SystemTime::now());
+        let nexts = modified.keys().skip(1).copied().chain([self.next_seq]);
+        for ((first, modified), next) in modified.iter().zip(nexts) {
+            if *first < next {
+                let age = wall_clock.duration_since(*modified).unwrap_or_default();
+                self.ages.appended(next - 1, now.checked_sub(age).unwrap_or(now));
+            }
+        }
     }
 
     /// Learns from the newest segment where to go on.
     fn find_end(&mut self) -> Result<(), Error> {
-        let Some((&first_seq, _)) = self.segments.last_key_value() else {
+        let Some((&first_seq, &len)) = self.segments.last_key_value() else {
             return Ok(());
         };
-        let path = self.directory.file(&segment::name(first_seq));
-        let file = File::open(&path).map_err(Error::io("open", &path))?;
-        let end = segment::scan(&file, &self.id, first_seq).map_err(Error::io("read", &path))?;
+        let name = segment::name(first_seq);
+        let path = self.directory.file(&name);
+        let file = self.directory.open_to_write(&name)?;
+        let end = segment::scan(file.as_ref(), &self.id, first_seq, len)
+            .map_err(Error::io("read", &path))?;
+        file.sync_data().map_err(Error::io("sync", &path))?;
         self.next_seq = self.next_seq.max(end.next_seq);
         if end.sound {
-            // On a read-only disk the spool can still be sent.
-            match File::options().write(true).open(&path) {
-                Ok(file) => self.active = Some(file),
-                Err(error) => {
-                    tracing::warn!(path = %path.display(), %error, "cannot append to the spool");
-                }
-            }
+            self.active = Some(file);
         } else {
             tracing::warn!(
                 path = %path.display(),
@@ -214,27 +245,33 @@ impl Log {
     /// drop was announced but not carried out.
     fn clean_up(&mut self, names: &[String]) {
         let dropped = self.dropped_range.map_or(0, |(_, last)| last);
-        let superseded = |name: &str| parse_dropped(name).is_some_and(|(_, last)| last < dropped);
-        let mut stale: Vec<String> = names
-            .iter()
-            .filter(|name| name.ends_with(TEMPORARY_SUFFIX) || superseded(name))
-            .cloned()
-            .collect();
         while let Some((first, last)) = self.oldest_closed()
             && last <= dropped
         {
             self.segments.remove(&first);
-            stale.push(segment::name(first));
+            self.discarded.push_back(segment::name(first));
         }
-        for name in stale {
-            if let Err(error) = self.directory.remove(&name) {
-                tracing::warn!(%error, "a file of no more use stays in the spool");
-            }
+        let superseded = |name: &str| parse_dropped(name).is_some_and(|(_, last)| last < dropped);
+        let stale = |name: &&String| name.ends_with(TEMPORARY_SUFFIX) || superseded(name);
+        self.discarded.extend(names.iter().filter(stale).cloned());
+        self.ages.settled(dropped);
+        if let Err(error) = self.sweep() {
+            tracing::warn!(%error, "files of no more use stay in the spool");
         }
+    }
+
+    /// Removes files of no more use.
+    fn sweep(&mut self) -> Result<(), Error> {
+        while let Some(name) = self.discarded.front() {
+            self.directory.remove(name)?;
+            self.discarded.pop_front();
+        }
+        Ok(())
     }
 
     /// Makes sure that a record of `bytes` can go to the newest segment.
     fn make_room(&mut self, bytes: u64) -> Result<(), Error> {
+        self.sweep()?;
         let newest = self.segments.last_key_value().map(|(_, len)| *len);
         let fits = newest.is_some_and(|len| len == HEADER_LEN || len + bytes <= self.segment_bytes);
         if self.active.is_none() || !fits {
@@ -249,9 +286,23 @@ impl Log {
     }
 
     fn start_segment(&mut self, first_seq: u64) -> Result<(), Error> {
-        self.active = Some(segment::create(&self.directory, &self.id, first_seq)?);
-        self.segments.insert(first_seq, HEADER_LEN);
-        Ok(())
+        let name = segment::name(first_seq);
+        match self.directory.create(&name, &segment::header(&self.id)) {
+            Ok(file) => {
+                self.active = Some(file);
+                self.segments.insert(first_seq, HEADER_LEN);
+                Ok(())
+            }
+            Err(error) => {
+                // It may be there all the same: the next start must not take it
+                // for the newest.  An empty one that was there before it has to
+                // stay, since it remembers the sequence number.
+                if !self.segments.contains_key(&first_seq) {
+                    self.discarded.push_back(name);
+                }
+                Err(error)
+            }
+        }
     }
 
     /// First and last number of the oldest segment that is not the newest.
@@ -265,7 +316,12 @@ impl Log {
     fn drop_segment(&mut self, first: u64, last: u64) -> Result<(), Error> {
         let before = self.dropped_range;
         let first_lost = before.map_or(first, |(first, _)| first).max(self.acknowledged + 1);
-        self.directory.create(&dropped_name(first_lost, last), &[])?;
+        let name = dropped_name(first_lost, last);
+        if let Err(error) = self.directory.create(&name, &[]) {
+            // It may be there all the same, and nothing is dropped.
+            self.discarded.push_back(name);
+            return Err(error);
+        }
         self.dropped_range = Some((first_lost, last));
         let counted = before.map_or(0, |(_, last)| last).max(self.acknowledged);
         let lost = last.saturating_sub(counted.max(first - 1));
@@ -277,13 +333,11 @@ impl Log {
             max_bytes = self.max_bytes,
             "the spool is at its size cap: the oldest batches are dropped"
         );
-        if let Some((first, last)) = before
-            && before != self.dropped_range
-        {
-            self.directory.remove(&dropped_name(first, last))?;
-        }
+        self.ages.settled(last);
         self.segments.remove(&first);
-        self.directory.remove(&segment::name(first))
+        self.discarded.push_back(segment::name(first));
+        self.discarded.extend(before.map(|(first, last)| dropped_name(first, last)));
+        self.sweep()
     }
 }
 

@@ -1,9 +1,14 @@
 //! Reading in order, without holding up the writer.
 
-use std::{fs::File, io, path::Path, sync::MutexGuard};
+use std::{
+    io,
+    sync::{Arc, MutexGuard},
+};
 
 use crate::{
     Entry, Error, GapReason,
+    directory::Directory,
+    disk::DiskFile,
     log::{Log, Place},
     record::Checksum,
     segment::{self, HEADER_LEN},
@@ -12,6 +17,7 @@ use crate::{
 /// Remembers its place, so that reading on is one read per record.
 #[derive(Debug)]
 pub(crate) struct Reader {
+    directory: Arc<Directory>,
     checksum: Checksum,
     cursor: Option<Cursor>,
 }
@@ -20,23 +26,26 @@ pub(crate) struct Reader {
 struct Cursor {
     /// Which segment.
     first_seq: u64,
-    file: File,
+    file: Box<dyn DiskFile>,
     /// Every record before `offset` has a number up to `passed`.
     offset: u64,
     passed: u64,
 }
 
 impl Reader {
-    pub(crate) fn new(checksum: Checksum) -> Self {
-        Self { checksum, cursor: None }
+    pub(crate) fn new(directory: Arc<Directory>, checksum: Checksum) -> Self {
+        Self { directory, checksum, cursor: None }
     }
 
     /// The first entry behind `seq`; the log is locked only to find its place.
+    ///
+    /// A disk that cannot be read is an error, not a gap: it may come back.
     pub(crate) fn read_after<'a>(
         &mut self,
         seq: u64,
         log: impl Fn() -> MutexGuard<'a, Log>,
     ) -> Result<Option<Entry>, Error> {
+        let mut missing = None;
         loop {
             let (wanted, place) = {
                 let log = log();
@@ -46,27 +55,34 @@ impl Reader {
                 }
                 (wanted, log.place(wanted))
             };
-            match place {
+            let (first_seq, last_seq, len) = match place {
                 Place::Gap { last_seq, reason } => {
                     return Ok(Some(Entry::Gap { first_seq: wanted, last_seq, reason }));
                 }
-                Place::Segment { first_seq, last_seq, path, len } => {
-                    if !self
-                        .cursor
-                        .as_ref()
-                        .is_some_and(|at| at.first_seq == first_seq && at.passed < wanted)
-                    {
-                        // Dropped or acknowledged since: look again.
-                        let Some(file) = open(&path)? else { continue };
-                        self.cursor =
-                            Some(Cursor { first_seq, file, offset: HEADER_LEN, passed: 0 });
+                Place::Segment { first_seq, last_seq, len } => (first_seq, last_seq, len),
+            };
+            let name = segment::name(first_seq);
+            if !self
+                .cursor
+                .as_ref()
+                .is_some_and(|at| at.first_seq == first_seq && at.passed < wanted)
+            {
+                let Some(file) = self.directory.open(&name)? else {
+                    if missing == Some(first_seq) {
+                        // Taken away by somebody else.
+                        let reason = GapReason::Damaged;
+                        return Ok(Some(Entry::Gap { first_seq: wanted, last_seq, reason }));
                     }
-                    return self
-                        .read_segment(wanted, last_seq, len)
-                        .map(Some)
-                        .map_err(Error::io("read", path));
-                }
+                    // Dropped or acknowledged since, most likely: look again.
+                    missing = Some(first_seq);
+                    continue;
+                };
+                self.cursor = Some(Cursor { first_seq, file, offset: HEADER_LEN, passed: 0 });
             }
+            return self
+                .read_segment(wanted, last_seq, len)
+                .map(Some)
+                .map_err(Error::io("read", self.directory.file(&name)));
         }
     }
 
@@ -74,7 +90,7 @@ impl Reader {
         let gap = |last_seq| Entry::Gap { first_seq: wanted, last_seq, reason: GapReason::Damaged };
         let Some(cursor) = &mut self.cursor else { return Ok(gap(last_seq)) };
         while let Some(found) =
-            segment::next_record(&cursor.file, self.checksum, cursor.offset, len)?
+            segment::next_record(cursor.file.as_ref(), self.checksum, cursor.offset, len)?
         {
             if found.seq == wanted {
                 cursor.offset = found.end;
@@ -97,14 +113,5 @@ impl Reader {
             cursor.passed = found.seq;
         }
         Ok(gap(last_seq))
-    }
-}
-
-/// Opens a segment; `None` when it is gone.
-fn open(path: &Path) -> Result<Option<File>, Error> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("open", path)(error)),
     }
 }

@@ -10,11 +10,12 @@
 //! The file's name is the first sequence number that it may hold; the last one
 //! is the number before the next segment's name.
 
-use std::{fs::File, io, os::unix::fs::FileExt};
+use std::io;
 
 use crate::{
     Error,
     directory::Directory,
+    disk::DiskFile,
     identity,
     record::{self, Checksum, HEAD_LEN, MAGIC},
 };
@@ -55,34 +56,37 @@ pub(crate) fn parse_name(name: &str) -> Option<u64> {
     (1..=MAX_SEQ).contains(&first_seq).then_some(first_seq)
 }
 
-/// Makes the segment that starts at `first_seq`, durably.
-pub(crate) fn create(directory: &Directory, id: &str, first_seq: u64) -> Result<File, Error> {
-    directory.create(&name(first_seq), &header(id))
+/// What every segment of the spool `id` begins with.
+pub(crate) fn header(id: &str) -> Vec<u8> {
+    let mut header = Vec::with_capacity(HEADER_LEN as usize);
+    header.extend_from_slice(&HEADER_MAGIC);
+    header.extend_from_slice(&VERSION.to_le_bytes());
+    header.extend_from_slice(id.as_bytes());
+    header.extend_from_slice(&crc32c::crc32c(&header).to_le_bytes());
+    header
 }
 
-/// The spool's id as the newest readable header has it.
+/// The spool's id as the newest sound header has it.
 pub(crate) fn any_id(directory: &Directory) -> Result<Option<String>, Error> {
     let mut names = directory.names()?;
     names.retain(|name| parse_name(name).is_some());
     names.sort_unstable();
-    let id_of = |name: &String| {
-        let mut bytes = [0; HEADER_LEN as usize];
-        File::open(directory.file(name)).ok()?.read_exact_at(&mut bytes, 0).ok()?;
-        let id = str::from_utf8(&bytes[12..12 + identity::LEN]).ok()?;
-        (bytes[..] == header(id)[..]).then(|| id.to_owned())
-    };
-    Ok(names.iter().rev().find_map(id_of))
+    for name in names.iter().rev() {
+        let Some(file) = directory.open(name)? else { continue };
+        let bytes =
+            file.read_range(0, HEADER_LEN).map_err(Error::io("read", directory.file(name)))?;
+        let id = bytes.get(12..12 + identity::LEN).and_then(|id| str::from_utf8(id).ok());
+        if let Some(id) = id.filter(|id| bytes == header(id)) {
+            return Ok(Some(id.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads the newest segment to its end.
-pub(crate) fn scan(file: &File, id: &str, first_seq: u64) -> io::Result<End> {
+pub(crate) fn scan(file: &dyn DiskFile, id: &str, first_seq: u64, len: u64) -> io::Result<End> {
     let checksum = Checksum::of_spool(id);
-    let len = file.metadata()?.len();
-    let mut head = [0; HEADER_LEN as usize];
-    let header_sound = len >= HEADER_LEN && {
-        file.read_exact_at(&mut head, 0)?;
-        head[..] == header(id)[..]
-    };
+    let header_sound = file.read_range(0, HEADER_LEN.min(len))? == header(id);
     let mut next_seq = first_seq;
     let mut offset = HEADER_LEN;
     let mut records = 0;
@@ -91,7 +95,7 @@ pub(crate) fn scan(file: &File, id: &str, first_seq: u64) -> io::Result<End> {
         offset = found.end;
         records += 1;
     }
-    let rest = read_range(file, offset, len)?;
+    let rest = file.read_range(offset, len)?;
     // Zeros are what a file system leaves of a write that never got to the
     // disk.  Anything else may be the remains of records that were given, sent
     // and committed: their numbers must not be used for other rows.
@@ -103,19 +107,19 @@ pub(crate) fn scan(file: &File, id: &str, first_seq: u64) -> io::Result<End> {
 
 /// The first whole record at or behind `offset` and before `end`.
 pub(crate) fn next_record(
-    file: &File,
+    file: &dyn DiskFile,
     checksum: Checksum,
     offset: u64,
     end: u64,
 ) -> io::Result<Option<Found>> {
-    let head = read_range(file, offset, end.min(offset.saturating_add(HEAD_LEN as u64)))?;
+    let head = file.read_range(offset, end.min(offset.saturating_add(HEAD_LEN as u64)))?;
     if let Some(claimed) = record::claimed_len(&head) {
-        let bytes = read_range(file, offset, end.min(offset + claimed as u64))?;
+        let bytes = file.read_range(offset, end.min(offset + claimed as u64))?;
         if let Some(found) = found_at(checksum, offset, &bytes) {
             return Ok(Some(found));
         }
     }
-    let rest = read_range(file, offset, end)?;
+    let rest = file.read_range(offset, end)?;
     Ok(magics(&rest).find_map(|at| found_at(checksum, offset + at as u64, &rest[at..])))
 }
 
@@ -133,29 +137,4 @@ fn found_at(checksum: Checksum, start: u64, bytes: &[u8]) -> Option<Found> {
 
 fn magics(bytes: &[u8]) -> impl Iterator<Item = usize> {
     bytes.windows(MAGIC.len()).enumerate().filter(|(_, window)| *window == MAGIC).map(|(at, _)| at)
-}
-
-/// The bytes from `start` to `end`, or to the end of a file that is shorter.
-fn read_range(file: &File, start: u64, end: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; end.saturating_sub(start) as usize];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], start + filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    bytes.truncate(filled);
-    Ok(bytes)
-}
-
-fn header(id: &str) -> Vec<u8> {
-    let mut header = Vec::with_capacity(HEADER_LEN as usize);
-    header.extend_from_slice(&HEADER_MAGIC);
-    header.extend_from_slice(&VERSION.to_le_bytes());
-    header.extend_from_slice(id.as_bytes());
-    header.extend_from_slice(&crc32c::crc32c(&header).to_le_bytes());
-    header
 }

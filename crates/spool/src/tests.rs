@@ -6,7 +6,11 @@ use super::*;
 
 mod cap;
 mod damage;
+mod faults;
+mod faulty_disk;
 mod model;
+mod regressions;
+mod world;
 
 const SMALL: Settings = Settings { segment_bytes: 200, max_bytes: 1 << 20 };
 
@@ -175,18 +179,35 @@ fn a_collector_that_knows_more_moves_the_numbers_on() {
 }
 
 #[test]
-fn an_append_that_fails_leaves_the_spool_as_it_was() {
+fn a_directory_that_cannot_be_written_to_is_refused_at_once() {
+    // Not even root makes files there.
+    let Err(error) = Spool::open("/proc/self", SMALL) else { panic!("a spool in /proc") };
+    assert!(error.to_string().starts_with("cannot "), "{error}");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let Err(error) = Spool::open(file.path(), SMALL) else { panic!("a spool in a file") };
+    assert!(error.to_string().contains(&file.path().display().to_string()), "{error}");
+}
+
+#[test]
+fn directories_above_it_are_made_too() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("station/of/lab01/spool");
+    assert_eq!(open(&path).append("flows", b"one").unwrap(), 1);
+    assert_eq!(batches(&open(&path)), [(1, b"one".to_vec())]);
+}
+
+#[test]
+fn the_age_is_that_of_the_oldest_batch_that_waits() {
     let directory = TempDir::new().unwrap();
     let spool = open(directory.path());
+    assert_eq!(spool.age(), None);
     spool.append("flows", b"one").unwrap();
-    // A full disk, and one that cannot even be truncated.
-    spool.log().fail_next_append();
-    let failed = spool.append("flows", b"lost");
-    assert!(matches!(failed, Err(Error::Io { operation: "append to", .. })), "{failed:?}");
-    let seq = spool.append("flows", b"three").unwrap();
-    assert_eq!(seq, 3, "the number of a record that might turn up is used up");
-    let expected = [(1, b"one".to_vec()), (3, b"three".to_vec())];
-    assert_eq!(batches(&spool), expected);
+    let first = spool.age().unwrap();
+    spool.append("flows", b"two").unwrap();
+    assert!(spool.age().unwrap() >= first);
     drop(spool);
-    assert_eq!(batches(&open(directory.path())), expected);
+    let spool = open(directory.path());
+    assert!(spool.age().is_some(), "it waits since before the restart");
+    spool.acknowledge(2).unwrap();
+    assert_eq!(spool.age(), None);
 }

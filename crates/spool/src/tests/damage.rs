@@ -106,6 +106,29 @@ fn a_file_cut_at_any_byte_loses_only_what_was_cut() {
     }
 }
 
+/// With the bounds of a real station: all records in one segment.
+#[test]
+fn after_truncation_at_every_byte_of_its_last_two_records_it_loses_nothing_before_them() {
+    let directory = TempDir::new().unwrap();
+    let spool = Spool::open(directory.path(), Settings::default()).unwrap();
+    for number in 0..40_usize {
+        spool.append("snapshots", &vec![number as u8; 37 * number % 500]).unwrap();
+    }
+    let (id, all) = (spool.id().to_owned(), batches(&spool));
+    drop(spool);
+    let places = places(directory.path(), &id);
+    let (segment, bytes) = (&places[0].0, fs::read(directory.path().join(&places[0].0)).unwrap());
+    let last_two = &places[38..];
+    assert_eq!(last_two[1].3, bytes.len() as u64);
+    for cut in last_two[0].2 as usize..=bytes.len() {
+        let damaged = copy(directory.path());
+        fs::write(damaged.path().join(segment), &bytes[..cut]).unwrap();
+        let whole = last_two.iter().filter(|place| place.3 as usize <= cut).count();
+        let expected = &all[..38 + whole];
+        survives(damaged.path(), expected, expected.len() as u64, &format!("cut at {cut}"));
+    }
+}
+
 #[test]
 fn a_flipped_byte_loses_only_the_record_that_it_is_in() {
     let directory = TempDir::new().unwrap();
