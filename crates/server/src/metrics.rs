@@ -1,6 +1,7 @@
 //! Every metric of the service.
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use trigpoint_record::TABLES;
 use trigpoint_record::tables::speed_tests::{Direction, EndReason, Transport};
 
 use crate::admission::Refusal;
@@ -12,9 +13,13 @@ pub struct Metrics {
     pub(crate) connections: IntGauge,
     pub(crate) recording_dropped: IntCounter,
     pub(crate) spool_errors: IntCounter,
+    pub(crate) waiting_bytes: IntGauge,
     tests: IntCounterVec,
     refusals: IntCounterVec,
     rows: IntCounterVec,
+    batches: IntCounterVec,
+    bytes: IntCounterVec,
+    lost_rows: IntCounterVec,
     rate: Histogram,
 }
 
@@ -33,7 +38,11 @@ impl Metrics {
             )?,
             spool_errors: IntCounter::new(
                 "trigpoint_spool_errors_total",
-                "Batches that could not be written to the spool at once",
+                "Tries to write a batch to the spool that failed",
+            )?,
+            waiting_bytes: IntGauge::new(
+                "trigpoint_unspooled_bytes",
+                "Bytes of batches that wait in memory because the spool takes none",
             )?,
             tests: IntCounterVec::new(
                 Opts::new("trigpoint_tests_total", "Tests that ended"),
@@ -47,6 +56,21 @@ impl Metrics {
                 Opts::new("trigpoint_recorded_rows_total", "Rows written to the spool"),
                 &["table"],
             )?,
+            batches: IntCounterVec::new(
+                Opts::new("trigpoint_spooled_batches_total", "Batches written to the spool"),
+                &["table"],
+            )?,
+            bytes: IntCounterVec::new(
+                Opts::new("trigpoint_spooled_bytes_total", "Payload bytes written to the spool"),
+                &["table"],
+            )?,
+            lost_rows: IntCounterVec::new(
+                Opts::new(
+                    "trigpoint_lost_rows_total",
+                    "Rows that neither the spool nor memory could hold",
+                ),
+                &["table"],
+            )?,
             rate: Histogram::with_opts(
                 HistogramOpts::new("trigpoint_test_rate_megabits_per_s", "Rate of finished tests")
                     .buckets(RATES.to_vec()),
@@ -57,12 +81,21 @@ impl Metrics {
             Box::new(metrics.connections.clone()),
             Box::new(metrics.recording_dropped.clone()),
             Box::new(metrics.spool_errors.clone()),
+            Box::new(metrics.waiting_bytes.clone()),
             Box::new(metrics.tests.clone()),
             Box::new(metrics.refusals.clone()),
             Box::new(metrics.rows.clone()),
+            Box::new(metrics.batches.clone()),
+            Box::new(metrics.bytes.clone()),
+            Box::new(metrics.lost_rows.clone()),
             Box::new(metrics.rate.clone()),
         ] {
             registry.register(collector)?;
+        }
+        // There from the start, for alerts on their growth.
+        for table in TABLES {
+            metrics.recorded(table.name, 0, 0);
+            metrics.lost(table.name, 0);
         }
         Ok(metrics)
     }
@@ -71,8 +104,15 @@ impl Metrics {
         self.refusals.with_label_values(&[refusal.name()]).inc();
     }
 
-    pub(crate) fn recorded(&self, table: &str, rows: usize) {
-        self.rows.with_label_values(&[table]).inc_by(rows as u64);
+    /// Rows are in the spool, as one batch.
+    pub(crate) fn recorded(&self, table: &str, rows: u64, bytes: u64) {
+        self.rows.with_label_values(&[table]).inc_by(rows);
+        self.batches.with_label_values(&[table]).inc_by(u64::from(rows > 0));
+        self.bytes.with_label_values(&[table]).inc_by(bytes);
+    }
+
+    pub(crate) fn lost(&self, table: &str, rows: u64) {
+        self.lost_rows.with_label_values(&[table]).inc_by(rows);
     }
 
     pub(crate) fn ended(

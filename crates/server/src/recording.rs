@@ -1,25 +1,30 @@
 //! From observations to the spool, on a thread of its own.
 //!
 //! The sampler and the tests hand over what they saw through one bounded
-//! queue and never wait; what does not fit is counted as dropped.
+//! queue and never wait; what does not fit is counted as dropped.  Rows that the
+//! disk refuses wait in memory, within a bound.
+
+mod outbox;
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tracing::{error, warn};
+use tracing::error;
 use trigpoint_record::tables::flows::{self, LastPoll, RttQuantiles, Watched};
 use trigpoint_record::tables::snapshots::{Attributes, Header, Snapshot, Snapshots};
 use trigpoint_record::tables::speed_tests::SpeedTest;
-use trigpoint_record::tables::stations::StationEvent;
+use trigpoint_record::tables::stations::{Event, StationEvent};
 use trigpoint_record::tables::{FLOWS, SPEED_TESTS, STATIONS};
 use trigpoint_record::{Batch, FlowId, FlowIdPrefix, Station, Value};
 use trigpoint_sockdiag::{Closed, Family, FinalFrom, Flow, Polled, Recorder};
 use trigpoint_spool::Spool;
 
-use crate::Error;
 use crate::metrics::Metrics;
+use crate::{Error, clock};
+
+use outbox::{Lost, MAX_WAITING_BYTES, Outbox};
 
 const THREAD: &str = "recording";
 /// Observations that may wait, of about a kilobyte: some seconds of a busy station.
@@ -29,10 +34,10 @@ const FLUSH_PERIOD: Duration = Duration::from_secs(1);
 /// After a test's end, so that the sampler's polls up to that moment, which
 /// come through the same queue from another thread, are in the batch before it.
 const AFTER_TEST: Duration = Duration::from_millis(50);
-/// Snapshots in one batch: about 100 KiB compressed.
+/// Snapshots or flows in one batch: about 100 KiB compressed.
 const BATCH_ROWS: usize = 4096;
-/// Between tries to write to a spool that refuses.
-const SPOOL_PAUSE: Duration = Duration::from_secs(1);
+/// Tests in one batch: a client chooses how much it reports of its side.
+const BATCH_TESTS: usize = 64;
 
 /// Whose rows these are and where they go.
 #[derive(Debug)]
@@ -113,7 +118,7 @@ impl Recorder for Handle {
 /// The rows that gather, and what is known of live connections.
 struct Writer {
     recording: Recording,
-    metrics: Metrics,
+    outbox: Outbox,
     snapshots: Snapshots,
     flows: Batch,
     tests: Batch,
@@ -137,29 +142,46 @@ impl Writer {
             stations: Batch::new(&STATIONS),
             live: HashMap::new(),
             due: None,
+            outbox: Outbox::new(recording.spool.clone(), metrics, MAX_WAITING_BYTES),
             recording,
-            metrics,
         }
     }
 
     fn run(mut self, inbox: &Receiver<Observation>) {
         loop {
-            let observation = match self.due {
+            let observation = match self.due.into_iter().chain(self.outbox.due()).min() {
                 Some(due) => inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match observation {
                 Ok(observation) => self.take(observation),
-                Err(RecvTimeoutError::Timeout) => self.flush(),
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     self.flush();
+                    self.outbox.finish();
                     return;
                 }
             }
-            if self.snapshots.rows() >= BATCH_ROWS {
+            if self.is_full() || self.due.is_some_and(|due| due <= Instant::now()) {
                 self.flush();
             }
+            if let Some(lost) = self.outbox.retry() {
+                self.lost(lost);
+            }
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.snapshots.rows().max(self.flows.rows()) >= BATCH_ROWS
+            || self.tests.rows() >= BATCH_TESTS
+    }
+
+    /// Says so in the tables too.
+    fn lost(&mut self, lost: Lost) {
+        let facts = lost.into_iter().map(|(table, rows)| (table.to_owned(), rows.to_string()));
+        let event = Event::RowsLost;
+        let event = StationEvent { time: clock::unix_us(), event, facts: facts.collect() };
+        self.take(Observation::Station(Box::new(event)));
     }
 
     fn take(&mut self, observation: Observation) {
@@ -302,28 +324,9 @@ impl Writer {
         let stations = std::mem::replace(&mut self.stations, Batch::new(&STATIONS));
         for batch in [snapshots, flows, tests, stations] {
             if batch.rows() > 0 {
-                self.append(&batch);
+                self.outbox.push(&batch);
             }
         }
-    }
-
-    /// Until it is written: what was measured is not given up while there is
-    /// memory to hold it, and the queue in front of this thread is bounded.
-    fn append(&self, batch: &Batch) {
-        let payload = trigpoint_wire::encode(batch);
-        let mut is_first = true;
-        while let Err(error) = self.recording.spool.append(batch.table.name, &payload) {
-            self.metrics.spool_errors.inc();
-            if is_first {
-                error!(%error, "cannot write to the spool; trying again each second");
-            }
-            is_first = false;
-            std::thread::park_timeout(SPOOL_PAUSE);
-        }
-        if !is_first {
-            warn!("the spool takes rows again");
-        }
-        self.metrics.recorded(batch.table.name, batch.rows());
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Link {
     /// Whether a person was told that the collector can be reached, and
     /// nothing else since.
     announced: AtomicBool,
+    /// Whether a person was told that acknowledged batches stay on the disk.
+    cannot_free: AtomicBool,
 }
 
 impl Link {
@@ -37,8 +39,9 @@ impl Link {
         connector: Connector,
         status: watch::Sender<Status>,
     ) -> Self {
-        let (ending, announced) = (watch::Sender::new(false), AtomicBool::new(false));
-        Self { spool, settings, connector, status, ending, announced }
+        let ending = watch::Sender::new(false);
+        let (announced, cannot_free) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { spool, settings, connector, status, ending, announced, cannot_free }
     }
 
     /// Sends until `shutdown` completes and the spool is flushed or the
@@ -121,6 +124,20 @@ impl Link {
             status.acknowledged_seq = self.spool.acknowledged();
             status.lost_batches += lost;
         });
+    }
+
+    /// What cannot be removed from the disk costs room there, and nothing else.
+    pub(crate) fn freed(&self, result: Result<(), trigpoint_spool::Error>) {
+        let failed = result.is_err();
+        if self.cannot_free.swap(failed, Ordering::Relaxed) == failed {
+            return;
+        }
+        match result {
+            Ok(()) => tracing::info!("acknowledged batches leave the spool again"),
+            Err(error) => {
+                tracing::warn!(%error, "acknowledged batches stay in the spool");
+            }
+        }
     }
 
     pub(crate) fn rejected(&self, reject: &Reject) {

@@ -132,10 +132,9 @@ async fn receive(link: &Link, window: &Window, mut inbound: Inbound) -> Failure 
         match answer.message {
             Some(collector_message::Message::Ack(ack)) => {
                 let freed = window.acknowledge(ack.seq);
-                if let Err(failure) =
-                    blocking(link, move |spool| spool.acknowledge(freed.seq)).await
-                {
-                    return failure;
+                match blocking(link, move |spool| Ok(spool.acknowledge(freed.seq))).await {
+                    Ok(result) => link.freed(result),
+                    Err(failure) => return failure,
                 }
                 link.acknowledged(freed.lost, window.level());
             }

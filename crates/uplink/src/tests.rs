@@ -19,7 +19,7 @@ mod remote;
 
 /// A spool in a directory of its own, and an uplink that knows no patience.
 struct Bench {
-    _directory: TempDir,
+    directory: TempDir,
     spool: Spool,
     settings: Settings,
 }
@@ -36,7 +36,7 @@ fn bench_with(endpoint: Endpoint, settings: SpoolSettings) -> Bench {
         max_backoff: Duration::from_millis(20),
         ..Settings::new(endpoint, station())
     };
-    Bench { _directory: directory, spool, settings }
+    Bench { directory, spool, settings }
 }
 
 fn station() -> Station {
@@ -130,6 +130,35 @@ async fn a_broken_stream_starts_again_behind_the_last_acknowledgement() {
     stream.ack(4).await;
     let status = status(&uplink, |status| status.acknowledged_seq == 4).await;
     assert_eq!(status.failures, 1);
+}
+
+#[tokio::test]
+async fn batches_that_cannot_be_removed_do_not_end_the_stream() {
+    let (mut collector, endpoint) = Collector::in_process();
+    let bench =
+        bench_with(endpoint, SpoolSettings { segment_bytes: 1, ..SpoolSettings::default() });
+    bench.append(3);
+    let uplink = bench.start();
+    let mut stream = collector.accept().await;
+    stream.welcomed().await;
+    for seq in 1..=3 {
+        stream.batch(seq).await;
+    }
+    // Not even root removes a directory as if it were a file.
+    let oldest = bench.directory.path().join(format!("{:020}.segment", 1));
+    std::fs::remove_file(&oldest).and_then(|()| std::fs::create_dir(&oldest)).unwrap();
+    for seq in 1..=2 {
+        stream.ack(seq).await;
+        status(&uplink, |status| status.acknowledged_seq == seq).await;
+    }
+    std::fs::remove_dir(&oldest).unwrap();
+    stream.ack(3).await;
+    let status = status(&uplink, |status| status.acknowledged_seq == 3).await;
+    assert_eq!(status.failures, 0);
+    let segments = std::fs::read_dir(bench.directory.path()).unwrap().filter(|entry| {
+        entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".segment")
+    });
+    assert_eq!(segments.count(), 1, "the newest, which remembers the number");
 }
 
 #[tokio::test]

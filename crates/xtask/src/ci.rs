@@ -34,6 +34,7 @@ const STAGES: &[Stage] = &[
     ("the network lab itself", |_| prove::short("lab")),
     ("slow links, short", |_| prove::short("slow-links")),
     ("hostile clients, short", |_| prove::short("hostile")),
+    ("disks of stations, short", |_| prove::short("spool")),
     ("object stores", |_| prove::short("stores")),
     ("nothing lost, nothing twice, short", |_| prove::short("durable")),
     ("real clients", |_| prove::short("clients")),

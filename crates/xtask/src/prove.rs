@@ -30,6 +30,7 @@ const SUITES: &[(&str, &str)] = &[
     ("lab", "lab"),
     ("slow-links", "slow_links"),
     ("hostile", "hostile"),
+    ("spool", "spool_faults"),
     ("stores", "object_store"),
     ("durable", "durable"),
     ("clients", "real_clients"),
@@ -76,7 +77,7 @@ fn prove(topic: &str, full: bool) -> Result<Outcome> {
         test.env("TRIGPOINT_PROVE", "full");
     }
     match topic {
-        "lab" | "slow-links" | "truth" | "hostile" => {
+        "lab" | "slow-links" | "truth" | "hostile" | "spool" => {
             tools::debian(&[("tc", "iproute2"), ("ethtool", "ethtool"), ("python3", "python3")])?;
         }
         "stores" => {
@@ -89,7 +90,17 @@ fn prove(topic: &str, full: bool) -> Result<Outcome> {
         }
         _ => {}
     }
-    let (succeeded, text) = run_and_read(&mut test)?;
+    let mut outcome = outcome_of(&mut test)?;
+    if topic == "spool" && full {
+        // Random histories of a spool on a faulty disk: a plain test runs a few hundred.
+        let arguments = ["test", "--workspace", "--locked", "--quiet", "--lib", "tests::model"];
+        outcome.add(outcome_of(cargo(&arguments).env("PROPTEST_CASES", "20000"))?);
+    }
+    Ok(outcome)
+}
+
+fn outcome_of(test: &mut Command) -> Result<Outcome> {
+    let (succeeded, text) = run_and_read(test)?;
     let mut outcome = Outcome::of_libtest(&text);
     if !succeeded && outcome.failed == 0 {
         outcome.failed = 1;

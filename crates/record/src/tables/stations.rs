@@ -31,6 +31,9 @@ pub enum Event {
     Drained(DrainSummary),
     /// It ended.
     Gone,
+    /// Its disk took no rows for so long that memory could not hold them; the
+    /// facts say how many of each table.
+    RowsLost,
     /// Its spool lost batches; written by the collector in their place.
     Gap(Gap),
 }
@@ -108,7 +111,7 @@ const CELLS: &[Cell<StationEvent>; 6] = &[
         "event",
         Kind::Text,
         "",
-        "What happened: appeared, ready, lame_duck, draining, drained, gone, gap (batches lost before they reached the collector).",
+        "What happened: appeared, ready, lame_duck, draining, drained, gone, rows_lost (the disk refused them and memory was full; facts: how many by table), gap (batches lost before they reached the collector).",
         |row| row.event.name().into(),
     ),
     Cell::new(
@@ -169,6 +172,7 @@ impl Event {
             Self::Draining => "draining",
             Self::Drained(_) => "drained",
             Self::Gone => "gone",
+            Self::RowsLost => "rows_lost",
             Self::Gap(_) => "gap",
         }
     }

@@ -2,24 +2,25 @@
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{IntGauge, Registry};
+use prometheus::{Gauge, IntCounter, IntGauge, Registry};
 use tokio::sync::watch;
 use trigpoint_spool::Spool;
 use trigpoint_uplink::Status;
 
-/// Gauges that are brought up to date by a scrape.
+/// Figures that are brought up to date by a scrape.
 #[derive(Debug)]
 pub(super) struct Delivery {
     spool: Spool,
     status: Option<watch::Receiver<Status>>,
-    gauges: Registry,
+    figures: Registry,
     spool_bytes: IntGauge,
-    spool_dropped: IntGauge,
+    spool_age: Gauge,
+    spool_dropped: IntCounter,
     unacknowledged: IntGauge,
     connected: IntGauge,
     behind: IntGauge,
-    rejected: IntGauge,
-    failures: IntGauge,
+    rejected: IntCounter,
+    failures: IntCounter,
 }
 
 impl Delivery {
@@ -27,17 +28,28 @@ impl Delivery {
         spool: Spool,
         status: Option<watch::Receiver<Status>>,
     ) -> Result<Self, prometheus::Error> {
-        let gauges = Registry::new();
+        let figures = Registry::new();
         let gauge = |name: &str, help: &str| -> Result<IntGauge, prometheus::Error> {
             let gauge = IntGauge::new(name, help)?;
-            gauges.register(Box::new(gauge.clone()))?;
+            figures.register(Box::new(gauge.clone()))?;
             Ok(gauge)
         };
+        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
+            let counter = IntCounter::new(name, help)?;
+            figures.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let spool_age = Gauge::new(
+            "trigpoint_spool_age_seconds",
+            "How long the oldest batch in the spool waits for its acknowledgement; 0 without one",
+        )?;
+        figures.register(Box::new(spool_age.clone()))?;
         Ok(Self {
+            spool_age,
             spool_bytes: gauge("trigpoint_spool_bytes", "Bytes of the spool on disk")?,
-            spool_dropped: gauge(
-                "trigpoint_spool_dropped_batches",
-                "Batches lost to the spool's size cap since the start",
+            spool_dropped: counter(
+                "trigpoint_spool_dropped_batches_total",
+                "Batches lost to the spool's size cap",
             )?,
             unacknowledged: gauge(
                 "trigpoint_uplink_unacknowledged_batches",
@@ -48,15 +60,15 @@ impl Delivery {
                 "trigpoint_uplink_behind",
                 "1 while a batch waits too long for its acknowledgement",
             )?,
-            rejected: gauge(
-                "trigpoint_uplink_rejected_batches",
-                "Batches that the collector put under quarantine since the start",
+            rejected: counter(
+                "trigpoint_uplink_rejected_batches_total",
+                "Batches that the collector put under quarantine",
             )?,
-            failures: gauge(
-                "trigpoint_uplink_failures",
-                "Streams to the collector that failed since the start",
+            failures: counter(
+                "trigpoint_uplink_failures_total",
+                "Streams to the collector that failed",
             )?,
-            gauges,
+            figures,
             spool,
             status,
         })
@@ -65,30 +77,34 @@ impl Delivery {
 
 impl Collector for Delivery {
     fn desc(&self) -> Vec<&Desc> {
-        [
-            &self.spool_bytes,
-            &self.spool_dropped,
-            &self.unacknowledged,
-            &self.connected,
-            &self.behind,
-            &self.rejected,
-            &self.failures,
-        ]
-        .into_iter()
-        .flat_map(|gauge| gauge.desc())
-        .collect()
+        [&self.spool_bytes, &self.unacknowledged, &self.connected, &self.behind]
+            .into_iter()
+            .flat_map(Collector::desc)
+            .chain(
+                [&self.spool_dropped, &self.rejected, &self.failures]
+                    .into_iter()
+                    .flat_map(Collector::desc),
+            )
+            .chain(self.spool_age.desc())
+            .collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
         let status = self.status.as_ref().map(|status| *status.borrow()).unwrap_or_default();
         let waiting = self.spool.last_seq().saturating_sub(self.spool.acknowledged());
         self.spool_bytes.set(self.spool.bytes() as i64);
-        self.spool_dropped.set(self.spool.dropped() as i64);
+        self.spool_age.set(self.spool.age().unwrap_or_default().as_secs_f64());
+        raise(&self.spool_dropped, self.spool.dropped());
         self.unacknowledged.set(waiting as i64);
         self.connected.set(status.connected.into());
         self.behind.set(status.behind.into());
-        self.rejected.set(status.rejected_batches as i64);
-        self.failures.set(status.failures as i64);
-        self.gauges.gather()
+        raise(&self.rejected, status.rejected_batches);
+        raise(&self.failures, status.failures);
+        self.figures.gather()
     }
+}
+
+/// Brings a counter up to a count that somebody else keeps.
+fn raise(counter: &IntCounter, count: u64) {
+    counter.inc_by(count.saturating_sub(counter.get()));
 }
