@@ -36,10 +36,6 @@ pub use report::{Batches, Finding, FindingKind, Orphan, Report, TableReport};
 use sequence::Spools;
 use snapshot::Snapshot;
 
-/// Table property of the date, `YYYY-MM-DD`, before which retention has taken
-/// all rows away.
-const RETAINED_BEFORE: &str = "trigpoint.retainedBefore";
-
 /// How a check is done.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -72,14 +68,7 @@ impl Lake {
     /// Reads every byte of every live file, about 1 µs for each row and column
     /// in a release build.
     pub async fn check(&self, settings: &Settings) -> Result<Report, Error> {
-        let mut check = Check {
-            lake: self,
-            store: Arc::new(self.store()),
-            now_ms: Utc::now().timestamp_millis(),
-            report: Report::default(),
-            spools: Spools::default(),
-            read: BTreeSet::new(),
-        };
+        let mut check = Check::new(self);
         check.run(settings).await?;
         let mut report = check.report;
         report.findings.sort();
@@ -88,7 +77,18 @@ impl Lake {
     }
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
+    fn new(lake: &'a Lake) -> Self {
+        Self {
+            lake,
+            store: Arc::new(lake.store()),
+            now_ms: Utc::now().timestamp_millis(),
+            report: Report::default(),
+            spools: Spools::default(),
+            read: BTreeSet::new(),
+        }
+    }
+
     async fn run(&mut self, settings: &Settings) -> Result<(), Error> {
         let mut are_batches_known = self.unknown_tables().await?;
         let mut snapshots = Vec::new();

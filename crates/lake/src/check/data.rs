@@ -63,7 +63,7 @@ impl Check<'_> {
             let mut outcome = if is_known { Outcome::Whole } else { Outcome::Partial };
             if snapshot.is_readable {
                 for (day, adds) in snapshot.dates() {
-                    let parts = keys::parts(adds.iter().filter_map(file::records).sum());
+                    let parts = keys::parts(adds.iter().copied().filter_map(file::records).sum());
                     let mut date = Date {
                         table: snapshot.table,
                         day,
@@ -73,7 +73,7 @@ impl Check<'_> {
                         readable: Vec::new(),
                         rows: 0,
                     };
-                    for add in &adds {
+                    for add in adds {
                         outcome = outcome.max(self.check_file(add, &mut date).await?);
                     }
                     described.rows += date.rows;
@@ -98,21 +98,12 @@ impl Check<'_> {
     async fn check_file(&mut self, add: &Add, date: &mut Date<'_>) -> Result<Outcome, Error> {
         let path = path(date.table, &add.path);
         let name = path.to_string();
-        let size = match self.store.head(&path).await {
-            Ok(object) => object.size,
-            Err(object_store::Error::NotFound { .. }) => {
-                if !self.is_live(date.table, add).await {
-                    return Ok(Outcome::Replaced);
-                }
-                let detail = "the log names it, it does not exist";
-                date.report.add(FindingKind::MissingFile, name, detail);
-                return Ok(Outcome::Partial);
-            }
-            Err(error) => return Err(Error::read(&path)(error)),
+        let Some(size) = self.size(&path).await? else {
+            return Ok(self.gone(add, date).await);
         };
         let sizes = format!("{size} bytes, the log says {}", add.size);
         let is_sized = add.size == size as i64;
-        let object = Object::new(Arc::clone(&self.store), path, size);
+        let object = Object::new(Arc::clone(&self.store), path.clone(), size);
         let mut fault = None;
         let (spools, held, hashes) = (&mut self.spools, &mut *date.held, &mut date.hashes);
         let day = date.day.unwrap_or_default();
@@ -131,12 +122,33 @@ impl Check<'_> {
                 date.readable.push(Readable { name, object });
                 Ok(Outcome::Whole)
             }
+            // Vacuum may have taken it while it was read.
+            Err(_) if self.size(&path).await?.is_none() => Ok(self.gone(add, date).await),
             Err(reason) => {
                 let detail = if is_sized { reason } else { format!("{reason} ({sizes})") };
                 date.report.add(FindingKind::UnreadableFile, name, detail);
                 Ok(Outcome::Partial)
             }
         }
+    }
+
+    /// Bytes of a file; `None` where it does not exist.
+    async fn size(&self, path: &Path) -> Result<Option<u64>, Error> {
+        match self.store.head(path).await {
+            Ok(object) => Ok(Some(object.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(Error::read(path)(error)),
+        }
+    }
+
+    /// What it means that a file does not exist.
+    async fn gone(&self, add: &Add, date: &mut Date<'_>) -> Outcome {
+        if !self.is_live(date.table, add).await {
+            return Outcome::Replaced;
+        }
+        let name = path(date.table, &add.path);
+        date.report.add(FindingKind::MissingFile, name, "the log names it, it does not exist");
+        Outcome::Partial
     }
 
     /// Whether the newest version of the table still has the file.

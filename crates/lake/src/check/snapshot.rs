@@ -7,8 +7,8 @@ use object_store::ObjectMeta;
 use trigpoint_record::Table;
 
 use super::report::{FindingKind, Report, TableReport};
-use super::{Check, RETAINED_BEFORE, file, folder, log, newer, object};
-use crate::{Error, Lake};
+use super::{Check, file, folder, log, newer, object};
+use crate::{Error, Lake, RETAINED_BEFORE};
 
 /// `delta.deletedFileRetentionDuration` where the table cannot be loaded.
 const FILE_RETENTION_MS: i64 = 6 * 60 * 60 * 1000;
@@ -91,10 +91,10 @@ impl Snapshot {
     }
 
     /// The live files by date, in days since the Unix epoch.
-    pub(super) fn dates(&self) -> BTreeMap<Option<i32>, Vec<Add>> {
-        let mut dates: BTreeMap<Option<i32>, Vec<Add>> = BTreeMap::new();
+    pub(super) fn dates(&self) -> BTreeMap<Option<i32>, Vec<&Add>> {
+        let mut dates: BTreeMap<Option<i32>, Vec<&Add>> = BTreeMap::new();
         for add in self.log.state.files.values() {
-            dates.entry(file::day_of(add)).or_default().push(add.clone());
+            dates.entry(file::day_of(add)).or_default().push(add);
         }
         dates
     }

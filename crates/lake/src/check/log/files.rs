@@ -74,8 +74,21 @@ impl Files {
         })
     }
 
-    /// What a checkpoint says: its rows are the actions of commits.
-    pub(super) async fn read_checkpoint(&self, version: u64) -> Result<State, String> {
+    /// What a checkpoint says, or why it cannot be read.
+    pub(super) async fn read_checkpoint(
+        &self,
+        version: u64,
+    ) -> Result<Result<State, String>, ReadError> {
+        let decoded = self.decode_checkpoint(version).await;
+        let path = self.checkpoint(version);
+        if decoded.is_err() && matches!(self.read(&path).await, Err(ReadError::Gone)) {
+            return Err(ReadError::Gone);
+        }
+        Ok(decoded)
+    }
+
+    /// Its rows are the actions of commits.
+    async fn decode_checkpoint(&self, version: u64) -> Result<State, String> {
         let path = self.checkpoint(version);
         let name = path.to_string();
         let size = self.checkpoints.get(&version).copied().unwrap_or_default();

@@ -56,7 +56,7 @@ impl Replay<'_> {
         self.check_pointer().await?;
         let newest = self.files.commits.last().max(self.files.checkpoints.keys().next_back());
         let Some(last) = until.or(newest.copied()) else { return Ok(Log::default()) };
-        let Some((mut state, mut next)) = self.start(last).await else {
+        let Some((mut state, mut next)) = self.start(last).await? else {
             return Ok(Log::default());
         };
         loop {
@@ -66,7 +66,7 @@ impl Replay<'_> {
             let path = self.files.commit(broken);
             self.report.add(FindingKind::Log, path, reason);
             // As readers do: a checkpoint stands for everything before it.
-            let Some((version, checkpoint)) = self.checkpoint_from(broken, last).await else {
+            let Some((version, checkpoint)) = self.checkpoint_from(broken, last).await? else {
                 return Ok(Log { state, is_complete: false });
             };
             (state, next) = (checkpoint, version + 1);
@@ -74,31 +74,35 @@ impl Replay<'_> {
     }
 
     /// The oldest state that the log still has, and the commit after it.
-    async fn start(&mut self, last: u64) -> Option<(State, u64)> {
+    async fn start(&mut self, last: u64) -> Result<Option<(State, u64)>, ReadError> {
         if self.files.commits.contains(&0) {
-            return Some((State::default(), 0));
+            return Ok(Some((State::default(), 0)));
         }
-        if let Some((version, state)) = self.checkpoint_from(0, last).await {
-            return Some((state, version + 1));
+        if let Some((version, state)) = self.checkpoint_from(0, last).await? {
+            return Ok(Some((state, version + 1)));
         }
         if self.report.is_clean() {
             let path = self.files.commit(0);
             self.report.add(FindingKind::Log, path, "does not exist, nor does a checkpoint");
         }
-        None
+        Ok(None)
     }
 
     /// The oldest checkpoint of these versions that can be read.
-    async fn checkpoint_from(&mut self, first: u64, last: u64) -> Option<(u64, State)> {
+    async fn checkpoint_from(
+        &mut self,
+        first: u64,
+        last: u64,
+    ) -> Result<Option<(u64, State)>, ReadError> {
         let versions: Vec<u64> =
             self.files.checkpoints.range(first..=last).map(|(version, _)| *version).collect();
         for version in versions {
-            match self.files.read_checkpoint(version).await {
-                Ok(state) => return Some((version, state)),
+            match self.files.read_checkpoint(version).await? {
+                Ok(state) => return Ok(Some((version, state))),
                 Err(reason) => self.unreadable_checkpoint(version, &reason),
             }
         }
-        None
+        Ok(None)
     }
 
     /// Takes in the commits from `first` to `last`; the first one that cannot
@@ -127,7 +131,7 @@ impl Replay<'_> {
                 return Ok(Some((version, format!("cannot be read: {reason}"))));
             }
             if newest == Some(version) {
-                self.compare(version, state).await;
+                self.compare(version, state).await?;
             }
         }
         Ok(None)
@@ -135,8 +139,8 @@ impl Replay<'_> {
 
     /// Whether the checkpoint, which readers start from, says what the commits
     /// up to it say.
-    async fn compare(&mut self, version: u64, commits: &State) {
-        match self.files.read_checkpoint(version).await {
+    async fn compare(&mut self, version: u64, commits: &State) -> Result<(), ReadError> {
+        match self.files.read_checkpoint(version).await? {
             Ok(checkpoint) => {
                 if let Some(what) = commits.difference(&checkpoint, self.forgotten_before_ms) {
                     let path = self.files.checkpoint(version);
@@ -145,6 +149,7 @@ impl Replay<'_> {
             }
             Err(reason) => self.unreadable_checkpoint(version, &reason),
         }
+        Ok(())
     }
 
     fn unreadable_checkpoint(&mut self, version: u64, reason: &str) {

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use trigpoint_record::Value;
 use trigpoint_record::tables::{FLOWS, SNAPSHOTS, SPEED_TESTS};
 
-use super::fixture::{Fixture, flow, snapshots, speed_test};
-use crate::check::Settings;
+use super::fixture::{Fixture, flow, snapshots, speed_test, unchanged};
+use crate::check::snapshot::Snapshot;
+use crate::check::{Check, Settings};
 
 /// Batches of three tables, committed one table after the other, as fast as
 /// they go.
@@ -57,4 +58,19 @@ async fn a_batch_on_its_way_is_waited_for() {
     fixture.append(&FLOWS, "d", 2, flow("flow-d", 0)).await;
     let report = check.await.unwrap();
     assert!(report.is_clean(), "{:#?}", report.findings);
+}
+
+/// Compaction and vacuum between the look at the log and that at the files.
+#[tokio::test]
+async fn a_file_that_is_replaced_and_deleted_meanwhile_is_no_finding() {
+    let fixture = Fixture::clean().await;
+    let lake = fixture.lake();
+    let mut check = Check::new(&lake);
+    let snapshot = Snapshot::take(&mut check, &SNAPSHOTS).await.unwrap().unwrap();
+    let replaced = fixture.file("snapshots", 0);
+    fixture.rewrite("snapshots", Clone::clone, unchanged);
+    std::fs::remove_file(fixture.path(&replaced)).unwrap();
+    assert!(check.check_table(snapshot).await.unwrap(), "all batches are known");
+    assert!(check.report.is_clean(), "{:#?}", check.report.findings);
+    assert_eq!(check.report.tables[0].rows, 15);
 }
