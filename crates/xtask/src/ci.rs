@@ -38,6 +38,7 @@ const STAGES: &[Stage] = &[
     ("object stores", |_| prove::short("stores")),
     ("nothing lost, nothing twice, short", |_| prove::short("durable")),
     ("real clients", |_| prove::short("clients")),
+    ("other engines on the tables", |_| prove::short("engines")),
     ("fuzzing, short", |_| prove::short("fuzz")),
 ];
 

@@ -34,6 +34,7 @@ const SUITES: &[(&str, &str)] = &[
     ("stores", "object_store"),
     ("durable", "durable"),
     ("clients", "real_clients"),
+    ("engines", "engines"),
 ];
 
 const FUZZ_TARGETS: &[&str] =
@@ -87,6 +88,12 @@ fn prove(topic: &str, full: bool) -> Result<Outcome> {
             tools::debian(&[("chromium", "chromium")])?;
             test.env("NDT7_CLIENT", tools::ndt7_client()?);
             test.env("NODE_PATH", tools::browser_modules()?);
+        }
+        "engines" => {
+            tools::debian(&[("java", "openjdk-17-jre-headless"), ("mvn", "maven")])?;
+            test.env("ENGINES_PYTHON", tools::engines()?);
+            test.env("SPARK_JARS", tools::delta_spark()?);
+            test.env("VERSITYGW", tools::versitygw()?);
         }
         _ => {}
     }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -12,6 +13,21 @@ use crate::command::{cargo, program, root, run};
 const NDT7_CLIENT: &str = "0.3.1";
 const NDT7_JS: &str = "@m-lab/ndt7@0.1.4";
 const PLAYWRIGHT: &str = "playwright-core@1.64.1";
+const ENGINES: [&str; 7] = [
+    "polars==2.1.0",
+    "deltalake==1.6.6",
+    "pyarrow==26.0.1",
+    "duckdb==2.0.1",
+    "pytz==2026.6",
+    "chdb==4.4.0",
+    "pyspark==4.0.1",
+];
+const DELTA_SPARK: &str = "io.delta:delta-spark_2.13:4.0.0";
+const DELTA_SPARK_JARS: [&str; 3] = [
+    "io/delta/delta-spark_2.13/4.0.0/delta-spark_2.13-4.0.0.jar",
+    "io/delta/delta-storage/4.0.0/delta-storage-4.0.0.jar",
+    "org/antlr/antlr4-runtime/4.13.1/antlr4-runtime-4.13.1.jar",
+];
 const CARGO_FUZZ: &str = "0.13.2";
 const VERSITYGW: &str = "v1.8.0";
 
@@ -60,6 +76,38 @@ pub(crate) fn browser_modules() -> Result<PathBuf> {
         run(npm.arg("--prefix").arg(&folder))?;
     }
     Ok(modules)
+}
+
+/// Other engines for Delta tables, in an environment of their own; the path of
+/// its Python.
+pub(crate) fn engines() -> Result<PathBuf> {
+    let folder = cache()?.join("engines");
+    let python = folder.join("bin/python");
+    let installed = folder.join("installed");
+    let wanted = ENGINES.join("\n");
+    if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    if run(program("python3", &["-m", "venv"]).arg(&folder)).is_err() {
+        debian(&[("python3-venv", "python3-venv")])?;
+        run(program("python3", &["-m", "venv"]).arg(&folder))?;
+    }
+    let mut pip = Command::new(&python);
+    run(pip.args(["-m", "pip", "install", "--quiet"]).args(ENGINES))?;
+    fs::write(&installed, wanted).with_context(|| format!("write `{}`", installed.display()))?;
+    Ok(python)
+}
+
+/// What Spark needs to read Delta tables; the paths with commas between.
+pub(crate) fn delta_spark() -> Result<String> {
+    let home = std::env::home_dir().context("find Maven's repository: set HOME")?;
+    let repository = home.join(".m2/repository");
+    let jars = DELTA_SPARK_JARS.map(|jar| repository.join(jar));
+    if !jars.iter().all(|jar| jar.exists()) {
+        let artifact = format!("-Dartifact={DELTA_SPARK}");
+        run(&mut program("mvn", &["-q", "dependency:get", &artifact]))?;
+    }
+    Ok(jars.map(|jar| jar.to_string_lossy().into_owned()).join(","))
 }
 
 /// Debian packages, unless every one of their executables is there.
