@@ -1,5 +1,5 @@
 //! A station whose disk is full, too small, emptied or read-only, beside a
-//! collector that comes and goes: no test stops, every row that the spool took
+//! collector that comes and goes, or has no room itself: no test stops, every row that the spool took
 //! arrives once, and what is lost is told.
 #![allow(clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
 #![allow(clippy::print_stdout, reason = "the figures are what this suite is for")]
@@ -57,6 +57,27 @@ fn a_full_disk_stops_no_test_and_loses_no_row() {
         assert_eq!(lines("cannot write to the spool"), rounds(), "one line when it begins");
         assert_eq!(lines("the spool takes rows again"), rounds(), "one line when it ends");
         assert_eq!(pair.outcome()["flushed"], true);
+    });
+}
+
+#[test]
+fn a_full_disk_of_the_collector_keeps_the_rows_at_the_station() {
+    inside("a_full_disk_of_the_collector_keeps_the_rows_at_the_station", || {
+        let mut pair = Pair::new("16M");
+        let disk = pair.mount_for_collector("16M");
+        pair.start_collector();
+        pair.start_station(&[]);
+        let mut tests = pair.speedtest();
+        pair.await_tests(tests);
+        disk.fill();
+        tests += pair.speedtest();
+        pair.collector_line(&["commit failed, waiting for the store", "No space left on device"]);
+        assert!(pair.metric("trigpoint_uplink_unacknowledged_batches") > 0);
+        disk.free();
+        pair.collector_line(&["commits succeed again"]);
+        tests += pair.speedtest();
+        pair.await_every_row(tests);
+        pair.check_lake();
     });
 }
 

@@ -48,6 +48,19 @@ impl Pair {
         self.collector = Some(process);
     }
 
+    /// A disk of `size` for the collector alone; it must not run yet.
+    pub(crate) fn mount_for_collector(&self, size: &str) -> Disk {
+        Disk::mount(&self.directory.join("collector"), size)
+    }
+
+    /// Waits for a line on the collector's error output that has all of these parts.
+    pub(crate) fn collector_line(&self, parts: &[&str]) {
+        let collector = self.collector.as_ref().unwrap();
+        collector.line(Stream::Stderr, DEADLINE, |line| {
+            parts.iter().all(|part| line.contains(part)).then_some(())
+        });
+    }
+
     pub(crate) fn stop_collector(&mut self) {
         self.collector.take().unwrap().stop(DEADLINE).expect_code(0);
     }
@@ -133,6 +146,13 @@ impl Pair {
             .collect();
         assert!(!values.is_empty(), "no metric `{name}` in {text}");
         values.iter().sum::<f64>().ceil() as u64
+    }
+
+    /// What `trigpoint lake check` says of the tables, which must be nothing bad.
+    pub(crate) fn check_lake(&self) {
+        let mut command = Command::new(TRIGPOINT);
+        command.args(["lake", "check", "--data-dir"]).arg(self.directory.join("collector"));
+        run(&mut command, DEADLINE).expect_code(0);
     }
 
     /// The rows that a new `trigpoint query` process sees, one object each.

@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use trigpoint_lake::{Appended, Group, Lake};
-use trigpoint_record::Table;
+use trigpoint_record::{Table, tables::SPEED_TESTS};
 
 use crate::{
     Settings,
@@ -107,10 +107,11 @@ impl Committer {
             if groups.is_empty() {
                 continue;
             }
+            let newest_test = newest_test(table, &groups);
             let spools: Vec<_> = groups.iter().map(|group| group.app_id.clone()).collect();
             let start = Instant::now();
             match append(&self.lake, table, groups).await {
-                Ok(appended) => self.appended(table, &appended, start.elapsed()),
+                Ok(appended) => self.appended(table, &appended, newest_test, start.elapsed()),
                 Err(error) => {
                     self.metrics.commit_failures.with_label_values(&[table.name]).inc();
                     group.fail(&spools);
@@ -148,11 +149,21 @@ impl Committer {
         );
     }
 
-    fn appended(&self, table: &Table, appended: &Appended, took: Duration) {
+    fn appended(
+        &self,
+        table: &Table,
+        appended: &Appended,
+        newest_test: Option<i64>,
+        took: Duration,
+    ) {
         let label = &[table.name];
+        self.metrics.commit_conflicts.with_label_values(label).inc_by(appended.retries.into());
         self.metrics.duplicates.with_label_values(label).inc_by(appended.duplicates);
         if appended.version.is_none() {
             return;
+        }
+        if let Some(end_time) = newest_test {
+            self.metrics.test_arrived(end_time);
         }
         self.metrics.rows.with_label_values(label).inc_by(appended.rows);
         self.metrics.bytes.with_label_values(label).inc_by(appended.bytes);
@@ -166,6 +177,15 @@ impl Committer {
             "committed"
         );
     }
+}
+
+/// When the newest of these tests ended.
+fn newest_test(table: &Table, groups: &[Group]) -> Option<i64> {
+    if table.name != SPEED_TESTS.name {
+        return None;
+    }
+    let rows = groups.iter().flat_map(|group| &group.rows);
+    rows.filter_map(|rows| rows.latest("end_time")).max()
 }
 
 /// Appends in a task of its own: a panic in there is one more error that does

@@ -68,9 +68,17 @@ impl Maintainer {
         let act = self.lake.compact(table, &self.settings.compaction, now);
         let Some(done) = self.timed("compaction", table.name, act).await else { return };
         let label = &[table.name];
-        self.metrics.compactions.with_label_values(label).inc_by(done.commits);
-        self.metrics.compacted_files.with_label_values(label).inc_by(done.files_removed);
-        self.metrics.compacted_bytes.with_label_values(label).inc_by(done.bytes_removed);
+        self.metrics.maintenance.compactions.with_label_values(label).inc_by(done.commits);
+        self.metrics
+            .maintenance
+            .compacted_files
+            .with_label_values(label)
+            .inc_by(done.files_removed);
+        self.metrics
+            .maintenance
+            .compacted_bytes
+            .with_label_values(label)
+            .inc_by(done.bytes_removed);
         if done.commits > 0 {
             tracing::info!(
                 table = table.name,
@@ -107,8 +115,8 @@ impl Maintainer {
         let Some(done) = self.timed("vacuum", table.name, act).await else { return };
         let objects = done.removed_files + done.orphans + done.staging_files;
         let label = &[table.name];
-        self.metrics.deleted_objects.with_label_values(label).inc_by(objects);
-        self.metrics.deleted_bytes.with_label_values(label).inc_by(done.bytes);
+        self.metrics.maintenance.deleted_objects.with_label_values(label).inc_by(objects);
+        self.metrics.maintenance.deleted_bytes.with_label_values(label).inc_by(done.bytes);
         if objects > 0 {
             tracing::info!(
                 table = table.name,
@@ -124,7 +132,7 @@ impl Maintainer {
     async fn clean_log(&self, table: &'static Table, now: DateTime<Utc>) {
         let act = self.lake.clean_log(table, &self.settings.log, now);
         let Some(entries) = self.timed("log", table.name, act).await else { return };
-        self.metrics.deleted_objects.with_label_values(&[table.name]).inc_by(entries);
+        self.metrics.maintenance.deleted_objects.with_label_values(&[table.name]).inc_by(entries);
         if entries > 0 {
             tracing::info!(table = table.name, entries, "cleaned the log");
         }
@@ -140,11 +148,11 @@ impl Maintainer {
         let started = Instant::now();
         let outcome = act.await;
         let took = started.elapsed().as_secs_f64();
-        self.metrics.maintenance_seconds.with_label_values(&[name]).observe(took);
+        self.metrics.maintenance.seconds.with_label_values(&[name]).observe(took);
         match outcome {
             Ok(done) => Some(done),
             Err(error) => {
-                self.metrics.maintenance_failures.with_label_values(&[name]).inc();
+                self.metrics.maintenance.failures.with_label_values(&[name]).inc();
                 tracing::warn!(place, act = name, %error, "maintenance failed");
                 None
             }

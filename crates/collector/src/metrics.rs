@@ -1,8 +1,9 @@
 //! The collector's metrics.
 
+use chrono::Utc;
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    core::Collector,
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry, core::Collector,
 };
 
 #[derive(Debug)]
@@ -11,21 +12,30 @@ pub(crate) struct Metrics {
     pub(crate) bytes: IntCounterVec,
     pub(crate) batches: IntCounterVec,
     pub(crate) commits: IntCounterVec,
+    pub(crate) commit_conflicts: IntCounterVec,
     pub(crate) commit_failures: IntCounterVec,
     pub(crate) commit_seconds: HistogramVec,
+    newest_test: Gauge,
+    freshness: Histogram,
     pub(crate) duplicates: IntCounterVec,
     pub(crate) rejected: IntCounterVec,
     pub(crate) retries: IntCounterVec,
     pub(crate) lost: IntCounter,
     pub(crate) streams: IntGauge,
     pub(crate) waiting_bytes: IntGauge,
+    pub(crate) maintenance: Maintenance,
+}
+
+/// Of the background task that cares for the tables.
+#[derive(Debug)]
+pub(crate) struct Maintenance {
     pub(crate) compactions: IntCounterVec,
     pub(crate) compacted_files: IntCounterVec,
     pub(crate) compacted_bytes: IntCounterVec,
     pub(crate) deleted_objects: IntCounterVec,
     pub(crate) deleted_bytes: IntCounterVec,
-    pub(crate) maintenance_failures: IntCounterVec,
-    pub(crate) maintenance_seconds: HistogramVec,
+    pub(crate) failures: IntCounterVec,
+    pub(crate) seconds: HistogramVec,
 }
 
 impl Metrics {
@@ -40,6 +50,10 @@ impl Metrics {
             )?,
             batches: by_table("trigpoint_collector_batches_total", "Batches received.")?,
             commits: by_table("trigpoint_collector_commits_total", "Commits made.")?,
+            commit_conflicts: by_table(
+                "trigpoint_collector_commit_conflicts_total",
+                "Commits that were refused, mostly as a rival was first, and made again.",
+            )?,
             commit_failures: by_table(
                 "trigpoint_collector_commit_failures_total",
                 "Commits given up; their batches come again.",
@@ -53,6 +67,24 @@ impl Metrics {
                     )
                     .buckets(prometheus::exponential_buckets(0.005, 2.0, 12)?),
                     &["table"],
+                )?,
+            )?,
+            newest_test: registered(
+                registry,
+                Gauge::new(
+                    "trigpoint_collector_newest_test_timestamp_seconds",
+                    "When the newest test in the tables ended, Unix time; 0 before the first.",
+                )?,
+            )?,
+            freshness: registered(
+                registry,
+                Histogram::with_opts(
+                    HistogramOpts::new(
+                        "trigpoint_collector_freshness_seconds",
+                        "From the end of the newest test of a commit, by the station's clock, \
+                         until it was in the tables.",
+                    )
+                    .buckets(vec![1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 20.0, 60.0, 600.0, 3600.0]),
                 )?,
             )?,
             duplicates: by_table(
@@ -89,6 +121,25 @@ impl Metrics {
                     "Bytes of rows in memory that wait for their commit.",
                 )?,
             )?,
+            maintenance: Maintenance::register(registry)?,
+        })
+    }
+
+    /// A test is in the tables that ended at `end_time`, microseconds since the
+    /// Unix epoch.
+    pub(crate) fn test_arrived(&self, end_time: i64) {
+        let seconds = |micros: i64| micros as f64 / 1e6;
+        // What a station brings that was offline is not the newest.
+        self.newest_test.set(self.newest_test.get().max(seconds(end_time)));
+        let now = Utc::now().timestamp_micros();
+        self.freshness.observe(seconds(now - end_time).max(0.0));
+    }
+}
+
+impl Maintenance {
+    fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let by_table = |name, help| counters(registry, name, help, "table");
+        Ok(Self {
             compactions: by_table(
                 "trigpoint_collector_compactions_total",
                 "Commits that replaced files by fewer sorted ones.",
@@ -109,13 +160,13 @@ impl Metrics {
                 "trigpoint_collector_deleted_bytes_total",
                 "Bytes of the files that were deleted.",
             )?,
-            maintenance_failures: counters(
+            failures: counters(
                 registry,
                 "trigpoint_collector_maintenance_failures_total",
                 "Acts of maintenance that failed; the next round tries again.",
                 "act",
             )?,
-            maintenance_seconds: registered(
+            seconds: registered(
                 registry,
                 HistogramVec::new(
                     HistogramOpts::new(

@@ -179,7 +179,7 @@ impl Session {
                      with an empty spool directory",
                 )))
             }
-            Err(error) => Err(Outcome::storage(error.to_string())),
+            Err(error) => Err(Outcome::storage(error.line())),
         }
     }
 
@@ -187,7 +187,7 @@ impl Session {
     async fn welcomed(self, greeting: Greeting, stream: &Arc<Stream>) -> Outcome {
         let committed = match self.shared.lake.committed(&stream.app_id).await {
             Ok(committed) => committed,
-            Err(error) => return Outcome::storage(error.to_string()),
+            Err(error) => return Outcome::storage(error.line()),
         };
         tracing::info!(
             stream = stream.app_id,

@@ -1,6 +1,6 @@
 //! A collector on a lake in a temporary directory, and stations that talk to it.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use arrow::array::{Array as _, Int64Array, StringArray};
 use prometheus::Registry;
@@ -31,7 +31,7 @@ pub(crate) struct Fixture {
     pub(crate) lake: Lake,
     pub(crate) address: SocketAddr,
     pub(crate) registry: Registry,
-    directory: TempDir,
+    directory: Arc<TempDir>,
     server: JoinHandle<()>,
 }
 
@@ -61,7 +61,15 @@ impl Fixture {
     }
 
     pub(crate) async fn with(settings: Settings, authenticator: Authenticator) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::at(Arc::new(tempfile::tempdir().unwrap()), settings, authenticator).await
+    }
+
+    /// A collector that starts on the lake of another one.
+    pub(crate) async fn over(other: &Self, settings: Settings) -> Self {
+        Self::at(Arc::clone(&other.directory), settings, Authenticator::Local).await
+    }
+
+    async fn at(directory: Arc<TempDir>, settings: Settings, authenticator: Authenticator) -> Self {
         let lake = Lake::open(directory.path().to_str().unwrap()).unwrap();
         let registry = Registry::new();
         let collector = Collector::start(lake.clone(), settings, &registry).unwrap();
@@ -90,6 +98,13 @@ impl Fixture {
         station.hello(hello(spool_id)).await;
         let committed = station.welcome().await;
         (station, committed)
+    }
+
+    /// What a station of this spool is told instead of a Welcome, because of the store.
+    pub(crate) async fn turned_away(&self, spool_id: &str) -> String {
+        let mut station = Station::connect(self.channel().await, None).await.unwrap();
+        station.hello(hello(spool_id)).await;
+        station.told_to_retry(RetryReason::Storage).await
     }
 
     pub(crate) async fn channel(&self) -> Channel {

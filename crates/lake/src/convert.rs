@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, AsArray as _, Date32Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use trigpoint_record::{Array, Column, Table, Values};
 
 use crate::schema;
@@ -114,6 +114,13 @@ impl Rows {
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The latest time in a column, microseconds since the Unix epoch; `None`
+    /// without a row that has one.
+    pub fn latest(&self, column: &str) -> Option<i64> {
+        let times = self.batch.column_by_name(column)?;
+        arrow::compute::max(times.as_primitive_opt::<TimestampMicrosecondType>()?)
     }
 
     /// Bytes held in memory.

@@ -11,7 +11,7 @@ use trigpoint_wire::ingest::RetryReason;
 
 use crate::{
     Authenticator, Collector, Settings,
-    testing::{Fixture, Station, hello, never, quick},
+    testing::{Fixture, MIDNIGHT, Station, hello, never, quick},
     transport,
 };
 
@@ -39,6 +39,26 @@ async fn rows_arrive_once_when_every_batch_is_sent_twice() {
     let spool = fixture.text("SELECT max(spool_id) FROM snapshots").await;
     assert_eq!(spool, "spool");
     assert_eq!(fixture.number("SELECT sum(batch_seq) FROM snapshots").await, 100 + 50 * 3);
+}
+
+#[tokio::test]
+async fn how_fresh_the_tables_are_can_be_watched() {
+    let fixture = Fixture::new(quick()).await;
+    let mut station = fixture.station("spool").await;
+    station.rows(1, &SNAPSHOTS, 5).await;
+    station.acknowledged(1).await;
+    let newest_test = "trigpoint_collector_newest_test_timestamp_seconds";
+    assert_eq!(fixture.metric(newest_test), 0, "no test yet");
+    station.rows(2, &SPEED_TESTS, 1).await;
+    station.acknowledged(2).await;
+    assert_eq!(fixture.metric(newest_test), MIDNIGHT as u64 / 1_000_000);
+    let mut again = fixture.station("spool").await;
+    again.rows(2, &SPEED_TESTS, 1).await;
+    again.acknowledged(2).await;
+    let families = fixture.registry.gather();
+    let of = |name| families.iter().find(|family| family.name() == name).unwrap();
+    let freshness = of("trigpoint_collector_freshness_seconds").get_metric()[0].get_histogram();
+    assert_eq!(freshness.get_sample_count(), 1, "what was there already is not new");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::{EARLIER, MIDNIGHT, READINGS, ints, reading, sent};
-use arrow::array::{Array as _, AsArray as _};
+use arrow::array::Array as _;
 use arrow::datatypes::{Int32Type, Int64Type};
 use trigpoint_record::Value;
 
