@@ -93,6 +93,9 @@ fn prove(topic: &str, full: bool) -> Result<Outcome> {
             tools::debian(&[("java", "openjdk-17-jre-headless"), ("mvn", "maven")])?;
             test.env("ENGINES_PYTHON", tools::engines()?);
             test.env("SPARK_JARS", tools::delta_spark()?);
+            if full {
+                test.env("SPARK_S3_JARS", tools::spark_on_s3()?);
+            }
             test.env("VERSITYGW", tools::versitygw()?);
         }
         _ => {}

@@ -28,6 +28,17 @@ const DELTA_SPARK_JARS: [&str; 3] = [
     "io/delta/delta-storage/4.0.0/delta-storage-4.0.0.jar",
     "org/antlr/antlr4-runtime/4.13.1/antlr4-runtime-4.13.1.jar",
 ];
+/// Of the Hadoop that Spark brings, and the SDK of its pom.
+const HADOOP_AWS: [(&str, &str); 2] = [
+    (
+        "org.apache.hadoop:hadoop-aws:3.4.1",
+        "org/apache/hadoop/hadoop-aws/3.4.1/hadoop-aws-3.4.1.jar",
+    ),
+    (
+        "software.amazon.awssdk:bundle:2.24.6",
+        "software/amazon/awssdk/bundle/2.24.6/bundle-2.24.6.jar",
+    ),
+];
 const CARGO_FUZZ: &str = "0.13.2";
 const VERSITYGW: &str = "v1.8.0";
 
@@ -100,14 +111,36 @@ pub(crate) fn engines() -> Result<PathBuf> {
 
 /// What Spark needs to read Delta tables; the paths with commas between.
 pub(crate) fn delta_spark() -> Result<String> {
-    let home = std::env::home_dir().context("find Maven's repository: set HOME")?;
-    let repository = home.join(".m2/repository");
+    let repository = maven_repository()?;
     let jars = DELTA_SPARK_JARS.map(|jar| repository.join(jar));
     if !jars.iter().all(|jar| jar.exists()) {
         let artifact = format!("-Dartifact={DELTA_SPARK}");
         run(&mut program("mvn", &["-q", "dependency:get", &artifact]))?;
     }
-    Ok(jars.map(|jar| jar.to_string_lossy().into_owned()).join(","))
+    Ok(with_commas(&jars))
+}
+
+/// What Spark needs beside it for a bucket: 559 MB.
+pub(crate) fn spark_on_s3() -> Result<String> {
+    let repository = maven_repository()?;
+    for (artifact, jar) in HADOOP_AWS {
+        if !repository.join(jar).exists() {
+            let artifact = format!("-Dartifact={artifact}");
+            // Spark has the rest of what they depend on.
+            let alone = "-Dtransitive=false";
+            run(&mut program("mvn", &["-q", "dependency:get", alone, &artifact]))?;
+        }
+    }
+    Ok(with_commas(&HADOOP_AWS.map(|(_, jar)| repository.join(jar))))
+}
+
+fn maven_repository() -> Result<PathBuf> {
+    let home = std::env::home_dir().context("find Maven's repository: set HOME")?;
+    Ok(home.join(".m2/repository"))
+}
+
+fn with_commas(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>().join(",")
 }
 
 /// Debian packages, unless every one of their executables is there.
