@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
@@ -140,14 +141,15 @@ pub(crate) async fn csv(lake: &Lake, sql: &str) -> Vec<String> {
     String::from_utf8(text).unwrap().lines().skip(1).map(str::to_owned).collect()
 }
 
-/// A store whose next puts of matching objects go wrong.
+/// A store whose next puts and deletes of matching objects go wrong.
 #[derive(Debug)]
 pub(crate) struct Faulty {
     inner: DurableStore,
-    faults: Mutex<Vec<Fault>>,
+    faults: Faults,
 }
 
-/// What goes wrong at the put of an object whose path contains this.
+/// What goes wrong at the put, or else the delete, of an object whose path
+/// contains this.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
     /// The object is there, the caller is told that it failed.
@@ -161,13 +163,38 @@ pub(crate) enum Fault {
     /// A rival's commit is there instead, which holds the same and moves the
     /// markers from 2 to 9.
     Overtaken(&'static str),
+    /// The object cannot be deleted.
+    Undeletable(&'static str),
+}
+
+impl Fault {
+    fn is_of_deletes(self) -> bool {
+        matches!(self, Self::Undeletable(_))
+    }
+}
+
+type Faults = Arc<Mutex<Vec<Fault>>>;
+
+/// Takes out the first fault that `location` meets in a put or a delete.
+fn met(faults: &Faults, location: &Path, in_delete: bool) -> Option<Fault> {
+    let mut faults = faults.lock().unwrap();
+    let met = faults.iter().position(|fault| {
+        let (Fault::AnswerLost(part)
+        | Fault::Refused(part)
+        | Fault::Overwritten(part)
+        | Fault::PutTwice(part)
+        | Fault::Overtaken(part)
+        | Fault::Undeletable(part)) = fault;
+        fault.is_of_deletes() == in_delete && location.as_ref().contains(part)
+    })?;
+    Some(faults.remove(met))
 }
 
 impl Faulty {
     pub(crate) fn lake(directory: &tempfile::TempDir) -> (Arc<Self>, Lake) {
         let top = directory.path().join("lake");
         let inner = DurableStore::new(top.clone());
-        let store = Arc::new(Self { inner, faults: Mutex::default() });
+        let store = Arc::new(Self { inner, faults: Faults::default() });
         let lake = Lake::with_store(Arc::<Self>::clone(&store), &top, TABLES).unwrap();
         (store, lake)
     }
@@ -182,16 +209,7 @@ impl Faulty {
     }
 
     fn fault(&self, location: &Path) -> Option<Fault> {
-        let mut faults = self.faults.lock().unwrap();
-        let met = faults.iter().position(|fault| {
-            let (Fault::AnswerLost(part)
-            | Fault::Refused(part)
-            | Fault::Overwritten(part)
-            | Fault::PutTwice(part)
-            | Fault::Overtaken(part)) = fault;
-            location.as_ref().contains(part)
-        })?;
-        Some(faults.remove(met))
+        met(&self.faults, location, false)
     }
 }
 
@@ -230,7 +248,9 @@ impl ObjectStore for Faulty {
                 self.inner.put_opts(location, rivals.into(), options).await?;
                 error()
             }
-            None => self.inner.put_opts(location, payload, options).await,
+            Some(Fault::Undeletable(_)) | None => {
+                self.inner.put_opts(location, payload, options).await
+            }
         }
     }
 
@@ -253,7 +273,14 @@ impl ObjectStore for Faulty {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        let faults = Faults::clone(&self.faults);
+        let locations = locations.map(move |location| match location {
+            Ok(location) if met(&faults, &location, true).is_some() => {
+                Err(object_store::Error::Generic { store: "Faulty", source: "stays".into() })
+            }
+            location => location,
+        });
+        self.inner.delete_stream(locations.boxed())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {

@@ -7,6 +7,7 @@ use crate::testing::{READINGS, csv, group, lake, reading, rows};
 use crate::{Group, Lake};
 
 mod compaction;
+mod log;
 mod privacy;
 mod rivals;
 mod scan;
@@ -17,6 +18,10 @@ const DAY_US: i64 = 86_400_000_000;
 /// When the dates of [`crate::testing`] are over and their files are old.
 fn next_day() -> DateTime<Utc> {
     Utc::now() + TimeDelta::days(1)
+}
+
+fn hours(count: i64) -> DateTime<Utc> {
+    Utc::now() + TimeDelta::hours(count)
 }
 
 /// One file of two rows of each of ten flows, for each number from 1 to `files`.

@@ -148,7 +148,7 @@ fn is_hidden(path: &Path) -> bool {
     path.parts().any(|part| part.as_ref().starts_with(['_', '.']))
 }
 
-fn is_missing(deleted: &object_store::Result<Path>) -> bool {
+pub(super) fn is_missing(deleted: &object_store::Result<Path>) -> bool {
     matches!(deleted, Err(object_store::Error::NotFound { .. }))
 }
 

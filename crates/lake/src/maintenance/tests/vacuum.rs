@@ -2,10 +2,6 @@ use std::fs;
 
 use super::*;
 
-fn hours(count: i64) -> DateTime<Utc> {
-    Utc::now() + TimeDelta::hours(count)
-}
-
 /// A lake with three files replaced by one, seven hours before `hours(7)`.
 async fn compacted(directory: &tempfile::TempDir) -> Lake {
     let lake = lake(directory);
@@ -87,66 +83,6 @@ async fn files_of_a_write_in_flight_stay_however_old_they_are() {
     drop(in_flight);
     let done = lake.vacuum(&READINGS, &Vacuum::default(), hours(9)).await.unwrap();
     assert_eq!((done.orphans, done.staging_files), (1, 2));
-}
-
-fn log_entries(directory: &tempfile::TempDir) -> Vec<String> {
-    let log = directory.path().join("lake/readings/_delta_log");
-    let mut names: Vec<_> = fs::read_dir(log)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
-
-#[tokio::test]
-async fn the_log_is_cleaned_up_to_a_checkpoint_and_everybody_goes_on() {
-    let directory = tempfile::tempdir().unwrap();
-    let lake = lake(&directory);
-    lake.append(&READINGS, vec![group("a", 1, "f")]).await.unwrap();
-    // They have seen the first version only.
-    let (stale_writer, reader) = (super::lake(&directory), super::lake(&directory));
-    stale_writer.append(&READINGS, vec![group("b", 1, "g")]).await.unwrap();
-    assert_eq!(csv(&reader, "SELECT count(*) FROM readings").await, ["2"]);
-    for seq in 2..=55 {
-        lake.append(&READINGS, vec![group("a", seq, "f")]).await.unwrap();
-    }
-
-    let settings = LogCleaning::default();
-    assert_eq!(lake.clean_log(&READINGS, &settings, hours(23)).await.unwrap(), 0);
-    let deleted = lake.clean_log(&READINGS, &settings, hours(25)).await.unwrap();
-    let left = log_entries(&directory);
-    assert_eq!(deleted, 49);
-    assert_eq!(left.first().unwrap(), "00000000000000000049.checkpoint.parquet", "{left:?}");
-
-    assert_eq!(csv(&reader, "SELECT count(*) FROM readings").await, ["56"]);
-    assert_eq!(reader.committed("a").await.unwrap()["readings"], 55);
-    let again = vec![group("b", 1, "g"), group("a", 55, "f"), group("b", 2, "g")];
-    let outcome = stale_writer.append(&READINGS, again).await.unwrap();
-    assert_eq!((outcome.rows, outcome.duplicates), (1, 2));
-    let fresh = super::lake(&directory);
-    assert_eq!(csv(&fresh, "SELECT count(*) FROM readings").await, ["57"]);
-}
-
-#[tokio::test]
-async fn a_log_without_its_checkpoints_gets_one_before_it_is_cleaned() {
-    let directory = tempfile::tempdir().unwrap();
-    let lake = lake(&directory);
-    for seq in 1..=61 {
-        // Markers alone make commits.
-        let rows = if seq == 1 { group("a", 1, "f").rows } else { Vec::new() };
-        let group = Group { app_id: "a".to_owned(), last_seq: seq, rows };
-        lake.append(&READINGS, vec![group]).await.unwrap();
-    }
-    let log = directory.path().join("lake/readings/_delta_log");
-    for name in log_entries(&directory).iter().filter(|name| name.contains("checkpoint")) {
-        fs::remove_file(log.join(name)).unwrap();
-    }
-    let deleted = lake.clean_log(&READINGS, &LogCleaning::default(), hours(25)).await.unwrap();
-    assert_eq!(deleted, 61);
-    let fresh = super::lake(&directory);
-    assert_eq!(csv(&fresh, "SELECT count(*) FROM readings").await, ["1"]);
-    assert_eq!(fresh.committed("a").await.unwrap()["readings"], 61);
 }
 
 #[tokio::test]
