@@ -87,8 +87,10 @@ impl Lake {
         let mut appended = append(open, groups.clone()).await;
         if let Err(Error::Delta { operation: READ_MARKERS, .. }) = appended {
             // The log of the version that was loaded may have been cleaned away.
-            open.refresh().await?;
-            appended = append(open, groups).await;
+            appended = match open.refresh().await {
+                Ok(()) => append(open, groups).await,
+                Err(error) => Err(error),
+            };
         }
         if appended.is_err() {
             // What this process remembers may be what is wrong: the next append
