@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use tokio::runtime::Runtime;
 use trigpoint_record::Table;
-use trigpoint_record::tables::{FLOWS, SNAPSHOTS, SPEED_TESTS};
+use trigpoint_record::tables::SNAPSHOTS;
 use trigpoint_testkit::Directory;
 
 use super::child::{Event, Handle, Role, What};
@@ -50,7 +49,6 @@ pub(crate) struct Campaign {
     sender: Sender<Event>,
     events: Receiver<Event>,
     children: usize,
-    runtime: Runtime,
     pub(crate) random: StdRng,
     pub(crate) size: Size,
     pub(crate) deaths: usize,
@@ -81,23 +79,22 @@ impl Campaign {
     /// Stations that look for `collectors` at a time, which share a lake.
     pub(crate) fn new(
         test: &'static str,
-        place: impl FnOnce(&Directory) -> Place,
+        directory: Directory,
+        place: Place,
         collectors: usize,
         seed: u64,
     ) -> Self {
-        let directory = Directory::new();
         let (sender, events) = mpsc::channel();
         let mut campaign = Self {
             test,
-            place: place(&directory),
             directory,
+            place,
             proxy: Proxy::start(collectors),
             stations: Vec::new(),
             collectors: (0..collectors).map(|_| None).collect(),
             sender,
             events,
             children: 0,
-            runtime: Runtime::new().unwrap(),
             random: StdRng::seed_from_u64(seed),
             size: SMALL,
             deaths: 0,
@@ -170,8 +167,12 @@ impl Campaign {
         for slot in 0..self.collectors.len() {
             self.retire(slot);
         }
-        assert!(!self.place.has_quarantine(), "nobody sent poison");
+        self.place.expect_clean();
         self.check(Due::Everything)
+    }
+
+    pub(crate) fn is_on_disk(&self) -> bool {
+        self.place.is_on_disk()
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -190,7 +191,7 @@ impl Campaign {
 
     fn check(&self, due: Due) -> u64 {
         let ledgers: Vec<_> = self.stations.iter().map(|station| &station.ledger).collect();
-        self.runtime.block_on(ledger::check(&self.place.lake(), &ledgers, due))
+        ledger::check(&self.place, &ledgers, due)
     }
 
     /// Gives every station that has room another test to store.
@@ -198,7 +199,7 @@ impl Campaign {
         let size = self.size;
         for station in &mut self.stations {
             if station.ledger.waiting() < AHEAD {
-                for (table, rows) in [&SNAPSHOTS, &FLOWS, &SPEED_TESTS].into_iter().zip(size) {
+                for (table, rows) in ledger::TABLES.into_iter().zip(size) {
                     station.append(table, rows);
                 }
             }
@@ -233,7 +234,11 @@ impl Campaign {
         self.children += 1;
         let (child, sender) = (self.children, self.sender.clone());
         let log = self.directory.join(log);
-        (child, Handle::start(self.test, role, &log, child, sender))
+        let environment = match role {
+            Role::Collector(_) => self.place.environment(),
+            Role::Station(_) | Role::Maintainer(_) => &[],
+        };
+        (child, Handle::start(self.test, role, environment, &log, child, sender))
     }
 
     /// Has a collector end in peace, if there is one.

@@ -12,7 +12,7 @@ use std::sync::mpsc::Sender;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
-use super::{collector, station};
+use super::{collector, maintainer, station};
 
 /// In the child's environment: which part it plays, as JSON.
 const ROLE: &str = "TRIGPOINT_DURABLE_ROLE";
@@ -23,6 +23,7 @@ const MARK: &str = "@@ ";
 pub(crate) enum Role {
     Collector(collector::Options),
     Station(station::Options),
+    Maintainer(maintainer::Options),
 }
 
 /// Plays the part that this process was started for, if it was.  Each test
@@ -38,6 +39,7 @@ pub(crate) fn played() -> bool {
     match serde_json::from_str(role.to_str().unwrap()).unwrap() {
         Role::Collector(options) => collector::run(options),
         Role::Station(options) => station::run(&options),
+        Role::Maintainer(options) => maintainer::run(options),
     }
     true
 }
@@ -78,6 +80,7 @@ impl Handle {
     pub(crate) fn start(
         test: &str,
         role: &Role,
+        environment: &[(String, String)],
         log: &Path,
         child: usize,
         events: Sender<Event>,
@@ -86,6 +89,7 @@ impl Handle {
         let mut started = Command::new(env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
             .env(ROLE, serde_json::to_string(role).unwrap())
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)

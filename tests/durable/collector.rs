@@ -1,7 +1,8 @@
 //! A collector in a process of its own, on a store that may kill it.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +11,15 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use trigpoint_collector::{Authenticator, Collector, Settings, transport};
-use trigpoint_lake::{DurableStore, Lake};
+use trigpoint_lake::{DurableStore, Format, Lake, store_at};
 use trigpoint_record::TABLES;
 
 use super::child::say;
 use super::faults::{Disk, Fault, Faults, Plan};
 use super::page_cache::PageCache;
+
+/// Far above what a loaded machine needs to read all of a lake.
+const DEADLINE: Duration = Duration::from_mins(5);
 
 /// Where a lake is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,33 +28,48 @@ pub(crate) enum Place {
     Directory(PathBuf),
     /// One on a disk that forgets at a power cut what was not synced.
     Forgetful(PathBuf),
+    /// A prefix in a bucket, with what a process needs to reach it.
+    Bucket { url: String, environment: Vec<(String, String)> },
 }
 
 impl Place {
-    /// The lake's directory.
-    fn directory(&self) -> PathBuf {
+    pub(crate) fn is_on_disk(&self) -> bool {
+        !matches!(self, Self::Bucket { .. })
+    }
+
+    /// What a process needs in its environment to reach it.
+    pub(crate) fn environment(&self) -> &[(String, String)] {
         match self {
-            Self::Directory(path) => path.clone(),
-            Self::Forgetful(disk) => PageCache::new(disk).root().join("lake"),
+            Self::Bucket { environment, .. } => environment,
+            Self::Directory(_) | Self::Forgetful(_) => &[],
         }
     }
 
-    /// The lake as others than collectors see it.
-    pub(crate) fn lake(&self) -> Lake {
-        Lake::open(self.directory().to_str().unwrap()).unwrap()
+    /// As `--lake` takes it.
+    fn location(&self) -> String {
+        match self {
+            Self::Directory(path) => path.to_str().unwrap().to_owned(),
+            Self::Forgetful(disk) => {
+                PageCache::new(disk).root().join("lake").to_str().unwrap().to_owned()
+            }
+            Self::Bucket { url, .. } => url.clone(),
+        }
     }
 
     /// The lake on a store where `plan` goes wrong.
-    fn faulty(&self, plan: Arc<Plan>) -> Lake {
-        let directory = self.directory();
+    pub(crate) fn faulty(&self, plan: Arc<Plan>) -> Lake {
         let cache = match self {
             Self::Directory(_) => None,
             Self::Forgetful(disk) => Some(PageCache::new(disk)),
+            Self::Bucket { url, .. } => {
+                let (inner, url) = store_at(url).unwrap();
+                return Lake::with_store_at(Arc::new(Faults { inner, plan }), url, TABLES);
+            }
         };
+        let directory = PathBuf::from(self.location());
         let disk = Disk { plan: Arc::clone(&plan), cache };
         let inner = Arc::new(DurableStore::with_fsync(directory.clone(), Arc::new(disk)));
-        let store = Arc::new(Faults { inner, plan });
-        Lake::with_store(store, &directory, TABLES).unwrap()
+        Lake::with_store(Arc::new(Faults { inner, plan }), &directory, TABLES).unwrap()
     }
 
     /// What the machine forgets when it goes down together with the process.
@@ -60,9 +79,40 @@ impl Place {
         }
     }
 
-    /// Whether something is in quarantine: no station here sends poison.
-    pub(crate) fn has_quarantine(&self) -> bool {
-        Path::exists(&self.directory().join("quarantine"))
+    /// What somebody sees who looks now.
+    pub(crate) fn query(&self, sql: &str) -> Vec<serde_json::Value> {
+        let text = if self.is_on_disk() { self.read(sql) } else { self.asked(&["query", sql]) };
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// In this process: a new one takes half a second to start.
+    fn read(&self, sql: &str) -> String {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut text = Vec::new();
+        runtime.block_on(async {
+            let answer = Lake::open(&self.location()).unwrap().session().query(sql).await.unwrap();
+            trigpoint_lake::write(answer, Format::Json, &mut text).await.unwrap();
+        });
+        String::from_utf8(text).unwrap()
+    }
+
+    /// In one that has the environment for it.
+    fn asked(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trigpoint"));
+        command.args(arguments).args(["--format", "json", "--lake", &self.location()]);
+        command.envs(self.environment().iter().map(|(name, value)| (name, value)));
+        let answer = trigpoint_testkit::run(&mut command, DEADLINE);
+        answer.expect_code(0);
+        answer.stdout
+    }
+
+    /// Fails unless `lake check` finds nothing wrong, and nothing in
+    /// quarantine: no station here sends poison.
+    pub(crate) fn expect_clean(&self) {
+        let report = self.asked(&["lake", "check", "--settle", "0s"]);
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(report["findings"], serde_json::json!([]));
+        assert_eq!(report["batches"]["quarantined"], 0, "nobody sent poison");
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use trigpoint_lake::{Format, Lake, write};
 use trigpoint_record::Table;
+use trigpoint_record::tables::{FLOWS, SNAPSHOTS, SPEED_TESTS};
 
+use super::collector::Place;
 use super::station::{flow_id, number_of};
+
+/// The tables that stations here have rows for.
+pub(crate) const TABLES: [&Table; 3] = [&SNAPSHOTS, &FLOWS, &SPEED_TESTS];
 
 /// The appends of one station, kept outside of everything that is killed.
 #[derive(Debug)]
@@ -64,10 +68,10 @@ impl Ledger {
         }
     }
 
-    /// Rows of appends that returned.
+    /// Rows whose appends have returned or are about to.
     pub(crate) fn rows(&self) -> usize {
-        let returned = |batch: &&Batch| matches!(batch.appended, Appended::As(_));
-        self.batches.iter().filter(returned).map(|batch| batch.rows).sum()
+        let measured = |batch: &&Batch| batch.appended != Appended::Unknown;
+        self.batches.iter().filter(measured).map(|batch| batch.rows).sum()
     }
 }
 
@@ -82,25 +86,18 @@ pub(crate) enum Due {
 
 /// Fails unless what is due is in the lake once, and nothing that nobody sent.
 /// How many rows the lake has.
-pub(crate) async fn check(lake: &Lake, ledgers: &[&Ledger], due: Due) -> u64 {
-    let mut stored = Stored::default();
-    for table in lake.tables() {
-        if table.name != "stations" {
-            stored.read(lake, table).await;
-        }
-    }
-    let gaps = query(
-        lake,
-        "SELECT spool_id, gap['first_seq'] AS first, gap['last_seq'] AS last, \
-                            gap['reason'] AS reason FROM stations WHERE event = 'gap'",
-    )
-    .await;
-    let rows = stored.batches.values().map(|found| found.rows).sum();
+pub(crate) fn check(place: &Place, ledgers: &[&Ledger], due: Due) -> u64 {
+    let mut stored = stored(place);
+    let gaps = place.query(
+        "SELECT spool_id, gap['first_seq'] AS first, gap['last_seq'] AS last, gap['reason'] AS \
+         reason FROM stations WHERE event = 'gap'",
+    );
+    let rows = stored.values().map(|found| found.rows).sum();
     for ledger in ledgers {
         let Some(spool_id) = &ledger.spool_id else { continue };
         for (number, batch) in ledger.batches.iter().enumerate() {
             let number = number as u64;
-            let found = stored.batches.remove(&(ledger.station.clone(), number));
+            let found = stored.remove(&(ledger.station.clone(), number));
             let Some(found) = found else {
                 let missing = match batch.appended {
                     Appended::As(seq) => due == Due::Everything || seq <= ledger.acknowledged,
@@ -116,7 +113,7 @@ pub(crate) async fn check(lake: &Lake, ledgers: &[&Ledger], due: Due) -> u64 {
             };
             let last = flow_id(&ledger.station, number, batch.rows - 1);
             let expected = Found {
-                table: batch.table.name,
+                table: batch.table.name.to_owned(),
                 spool_id: spool_id.clone(),
                 seq,
                 rows: batch.rows as u64,
@@ -135,19 +132,13 @@ pub(crate) async fn check(lake: &Lake, ledgers: &[&Ledger], due: Due) -> u64 {
             }
         }
     }
-    assert!(stored.batches.is_empty(), "nobody sent {:?}", stored.batches);
+    assert!(stored.is_empty(), "nobody sent {stored:?}");
     rows
-}
-
-/// The batches of a lake by station and number.
-#[derive(Debug, Default)]
-struct Stored {
-    batches: BTreeMap<(String, u64), Found>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
-    table: &'static str,
+    table: String,
     spool_id: String,
     seq: u64,
     rows: u64,
@@ -155,38 +146,37 @@ struct Found {
     last: String,
 }
 
-impl Stored {
-    async fn read(&mut self, lake: &Lake, table: &'static Table) {
-        let sql = format!(
-            "SELECT spool_id, batch_seq, count(*) AS rows, count(DISTINCT flow_id) AS names, \
-             min(flow_id) AS first, max(flow_id) AS last \
-             FROM {} GROUP BY spool_id, batch_seq",
-            table.name
-        );
-        for row in query(lake, &sql).await {
-            let text = |name: &str| row[name].as_str().unwrap().to_owned();
-            let number = |name: &str| row[name].as_u64().unwrap();
-            assert_eq!(number("rows"), number("names"), "rows twice in {}: {row}", table.name);
-            let found = Found {
-                table: table.name,
-                spool_id: text("spool_id"),
-                seq: number("batch_seq"),
-                rows: number("rows"),
-                first: text("first"),
-                last: text("last"),
-            };
-            let (station, _) = found.first.split_once('_').unwrap();
-            let key = (station.to_owned(), number_of(&found.first).unwrap());
-            if let Some(other) = self.batches.insert(key, found) {
-                panic!("a batch twice in {}: {row} and {other:?}", table.name);
-            }
+/// The batches of a lake by station and number.
+fn stored(place: &Place) -> BTreeMap<(String, u64), Found> {
+    let each = TABLES.map(|Table { name, .. }| {
+        format!(
+            "SELECT '{name}' AS table_name, spool_id, batch_seq, count(*) AS rows, \
+             count(DISTINCT flow_id) AS names, min(flow_id) AS first, max(flow_id) AS last \
+             FROM {name} GROUP BY spool_id, batch_seq"
+        )
+    });
+    let mut batches = BTreeMap::new();
+    for row in place.query(&each.join(" UNION ALL ")) {
+        let text = |name: &str| row[name].as_str().unwrap().to_owned();
+        let number = |name: &str| row[name].as_u64().unwrap();
+        assert_eq!(number("rows"), number("names"), "rows twice: {row}");
+        let found = found(&text, &number);
+        let (station, _) = found.first.split_once('_').unwrap();
+        let key = (station.to_owned(), number_of(&found.first).unwrap());
+        if let Some(other) = batches.insert(key, found) {
+            panic!("a batch twice: {row} and {other:?}");
         }
     }
+    batches
 }
 
-async fn query(lake: &Lake, sql: &str) -> Vec<serde_json::Value> {
-    let answer = lake.session().query(sql).await.unwrap();
-    let mut text = Vec::new();
-    write(answer, Format::Json, &mut text).await.unwrap();
-    serde_json::from_slice(&text).unwrap()
+fn found(text: &impl Fn(&str) -> String, number: &impl Fn(&str) -> u64) -> Found {
+    Found {
+        table: text("table_name"),
+        spool_id: text("spool_id"),
+        seq: number("batch_seq"),
+        rows: number("rows"),
+        first: text("first"),
+        last: text("last"),
+    }
 }

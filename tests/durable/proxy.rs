@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use rustix::process::Pid;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
@@ -27,6 +27,8 @@ const ROOM: usize = 16;
 pub(crate) struct Proxy {
     pub(crate) uri: String,
     state: Arc<Mutex<State>>,
+    /// Changes when streams have to find their collector anew.
+    moved: watch::Sender<()>,
     _runtime: Runtime,
 }
 
@@ -51,19 +53,24 @@ impl Proxy {
         let state = Arc::new(Mutex::new(state));
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let uri = format!("http://{}", listener.local_addr().unwrap());
-        let service = IngestServer::new(Forwarder { state: Arc::clone(&state) })
-            .max_decoding_message_size(usize::MAX);
+        let moved = watch::Sender::new(());
+        let forwarder = Forwarder { state: Arc::clone(&state), moved: moved.subscribe() };
+        let service = IngestServer::new(forwarder).max_decoding_message_size(usize::MAX);
         runtime.spawn(async move {
             let server = tonic::transport::Server::builder().add_service(service);
-            let _entered = tokio::runtime::Handle::current();
             server.serve_with_incoming(TcpIncoming::from(listener)).await
         });
-        Self { uri, state, _runtime: runtime }
+        Self { uri, state, moved, _runtime: runtime }
     }
 
-    /// Streams go to this collector from now on, or to none in its place.
+    /// Streams go to this collector from now on, or to none in its place.  A
+    /// new one takes its share of those that are open: their stations come to
+    /// it while the others still have batches of theirs.
     pub(crate) fn set(&self, slot: usize, collector: Option<SocketAddr>) {
         self.state.lock().unwrap().collectors[slot] = collector;
+        if collector.is_some() {
+            self.moved.send_replace(());
+        }
     }
 
     /// Kills the collector when its acknowledgement after `passed` more comes.
@@ -75,6 +82,7 @@ impl Proxy {
 #[derive(Debug)]
 struct Forwarder {
     state: Arc<Mutex<State>>,
+    moved: watch::Receiver<()>,
 }
 
 impl State {
@@ -126,9 +134,15 @@ impl Ingest for Forwarder {
         });
         let mut answers = client.stream(ReceiverStream::new(messages)).await?.into_inner();
         let (inward, answered) = mpsc::channel(ROOM);
-        let state = Arc::clone(&self.state);
+        let (state, mut moved) = (Arc::clone(&self.state), self.moved.clone());
+        moved.mark_unchanged();
         tokio::spawn(async move {
-            while let Some(answer) = answers.message().await.transpose() {
+            loop {
+                let answer = tokio::select! {
+                    answer = answers.message() => answer.transpose(),
+                    _ = moved.changed() => break,
+                };
+                let Some(answer) = answer else { break };
                 let is_ack = matches!(
                     &answer,
                     Ok(CollectorMessage { message: Some(collector_message::Message::Ack(_)) })

@@ -16,8 +16,8 @@ use trigpoint_wire::encode;
 use super::child::say;
 
 /// 2026-11-24T00:00:00Z, microseconds.
-const MIDNIGHT: i64 = 1_795_478_400_000_000;
-const DAY: i64 = 86_400_000_000;
+pub(crate) const MIDNIGHT: i64 = 1_795_478_400_000_000;
+pub(crate) const DAY: i64 = 86_400_000_000;
 /// Small, so that acknowledged batches are really gone from the spool.
 const SEGMENT_BYTES: u64 = 8 << 10;
 
@@ -80,14 +80,25 @@ pub(crate) fn number_of(flow_id: &str) -> Option<u64> {
     flow_id.split('_').nth(1)?.parse().ok()
 }
 
-/// Rows with a name and a time, all else absent.
+/// Rows of tests of a day; now and then of one that began before midnight, so
+/// that a commit has two files.
 fn batch(station: &str, number: u64, table: &'static Table, rows: usize) -> Batch {
-    let mut batch = Batch::new(table);
-    // Now and then a test that began before midnight: two files in a commit.
     let opened = MIDNIGHT - if number.is_multiple_of(8) { DAY } else { 0 };
+    batch_of(station, number, table, rows, opened)
+}
+
+/// Rows with a name and a time, all else absent.
+pub(crate) fn batch_of(
+    station: &str,
+    number: u64,
+    table: &'static Table,
+    rows: usize,
+    opened: i64,
+) -> Batch {
+    let mut batch = Batch::new(table);
     for n in 0..rows {
         let row = table.columns.iter().map(|column| match (column.name, column.kind) {
-            ("flow_id", _) => Value::Text(flow_id(station, number, n)),
+            ("flow_id" | "test_id", _) => Value::Text(flow_id(station, number, n)),
             ("n", _) => Value::Int(n as i64),
             (_, Kind::Time) => Value::Time(opened + n as i64),
             _ => Value::Null,

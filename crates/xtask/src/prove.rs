@@ -81,7 +81,7 @@ fn prove(topic: &str, full: bool) -> Result<Outcome> {
         "lab" | "slow-links" | "truth" | "hostile" | "spool" => {
             tools::debian(&[("tc", "iproute2"), ("ethtool", "ethtool"), ("python3", "python3")])?;
         }
-        "stores" => {
+        "stores" | "durable" => {
             test.env("VERSITYGW", tools::versitygw()?);
         }
         "clients" => {
