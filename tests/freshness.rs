@@ -4,74 +4,80 @@
 #![allow(clippy::print_stdout, reason = "the figures are what this suite is for")]
 
 use std::env;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use serde_json::Value;
-use trigpoint_testkit::{Directory, RawClient, Standalone, eventually, opcode};
+use trigpoint_testkit::{Directory, S3};
 
-const LIMIT: Duration = Duration::from_secs(5);
+#[path = "freshness/compactor.rs"]
+mod compactor;
+#[path = "freshness/history.rs"]
+mod history;
+#[path = "freshness/place.rs"]
+mod place;
+#[path = "freshness/wait.rs"]
+mod wait;
+
+use place::Place;
+use wait::{Waits, wait};
+
+const TRIGPOINT: &str = env!("CARGO_BIN_EXE_trigpoint");
+const LIMIT_ON_DISK: Duration = Duration::from_secs(5);
+const LIMIT_ON_S3: Duration = Duration::from_secs(10);
 /// For what must come at all.
-const DEADLINE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = Duration::from_mins(2);
+/// Tests at the same time on tables with a history: with one after the other,
+/// 200 of them would take half an hour.
+const CLIENTS: usize = 4;
+
+fn is_full() -> bool {
+    env::var_os("TRIGPOINT_PROVE").is_some_and(|form| form == "full")
+}
 
 #[test]
 fn a_test_is_in_the_tables_within_five_seconds_of_its_close() {
-    let tests =
-        if env::var_os("TRIGPOINT_PROVE").is_some_and(|form| form == "full") { 50 } else { 5 };
+    let tests = if is_full() { 50 } else { 5 };
     let directory = Directory::new();
-    let executable = env!("CARGO_BIN_EXE_trigpoint");
-    let station = Standalone::start(executable, &directory, &["--test-duration", "1s"]);
-    let mut waits: Vec<Duration> = (0..tests).map(|_| wait(&station)).collect();
+    let place = Place::disk(&directory);
+    let station = place.station(&["--test-duration", "1s"]);
+    let waits: Waits = (0..tests).map(|_| wait(&station, &place)).collect();
     station.stop();
-
-    waits.sort_unstable();
-    let (median, slowest) = (waits[waits.len() / 2], waits[waits.len() - 1]);
-    println!(
-        "visible after the Close frame, {tests} tests: median {:.2} s, slowest {:.2} s",
-        median.as_secs_f64(),
-        slowest.as_secs_f64()
-    );
-    assert!(slowest < LIMIT, "{slowest:?}");
+    println!("on disk, empty tables: {waits}");
+    assert!(waits.slowest() < LIMIT_ON_DISK, "{waits}");
 }
 
-/// What one `trigpoint query` saw of a test.
-struct Sight {
-    /// Since the Close frame, when the process had ended.
-    after: Duration,
-    has_test: bool,
-    snapshots: u64,
-}
-
-/// Runs a test and asks until it is visible.
-fn wait(station: &Standalone) -> Duration {
-    let mut client = RawClient::connect(station.ws(), "download");
-    let measurement: Value =
-        serde_json::from_slice(&client.await_frame(opcode::TEXT).payload).unwrap();
-    let flow = measurement["ConnectionInfo"]["UUID"].as_str().unwrap().to_owned();
-    let close = client.await_frame(opcode::CLOSE);
-    let (received, wall_time) = (Instant::now(), SystemTime::now());
-    client.send(opcode::CLOSE, &close.payload).unwrap();
-    client.drain().unwrap();
-    drop(client);
-
-    let until_us = wall_time.duration_since(UNIX_EPOCH).unwrap().as_micros();
-    let sql = format!(
-        "SELECT (SELECT count(*) FROM speed_tests WHERE flow_id = '{flow}') AS tests, \
-                (SELECT count(*) FROM flows WHERE flow_id = '{flow}') AS flows, \
-                (SELECT count(*) FROM snapshots WHERE flow_id = '{flow}' \
-                 AND CAST(request_time AS BIGINT) <= {until_us}) AS snapshots"
-    );
-    let mut sights = Vec::new();
-    // All snapshots of a flow are committed before the flow's own row.
-    eventually(DEADLINE, "the flow's row", || {
-        let row = station.query(&sql).swap_remove(0);
-        let count = |name: &str| row[name].as_u64().unwrap();
-        let has_test = count("tests") > 0;
-        sights.push(Sight { after: received.elapsed(), has_test, snapshots: count("snapshots") });
-        (has_test && count("flows") > 0).then_some(())
-    });
-    let all = sights[sights.len() - 1].snapshots;
-    // Of a second at 10 ms, on a machine as busy as may be.
-    assert!(all > 20, "{all} snapshots");
-    let complete = sights.iter().find(|sight| sight.has_test && sight.snapshots == all);
-    complete.map(|sight| sight.after).unwrap()
+#[test]
+fn a_test_is_soon_in_tables_with_a_long_history_that_are_compacted_meanwhile() {
+    let (commits, tests) = if is_full() { (5000, 200) } else { (300, 8) };
+    let directory = Directory::new();
+    // The same objects for both: a bucket of versitygw is a directory.
+    let history = directory.join("history");
+    history::make(&history, commits);
+    let disk = Place::disk(&directory);
+    history::copy(&history, &directory.join("data/lake"));
+    let s3 = S3::start(&directory);
+    history::copy(&history, &s3.bucket().join("tables"));
+    let bucket = Place::bucket(&directory, &s3, "tables");
+    for (place, name, limit) in [(disk, "disk", LIMIT_ON_DISK), (bucket, "S3", LIMIT_ON_S3)] {
+        let station = place.station(&["--test-duration", "1s", "--maintenance-interval", "1s"]);
+        let stop = AtomicBool::new(false);
+        let (waits, merged) = std::thread::scope(|scope| {
+            let compactor = scope.spawn(|| compactor::run(&place, &stop));
+            let clients = [tests / CLIENTS; CLIENTS].map(|tests| {
+                let (station, place) = (&station, &place);
+                scope.spawn(move || (0..tests).map(|_| wait(station, place)).collect::<Vec<_>>())
+            });
+            let waits: Waits =
+                clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+            stop.store(true, Ordering::SeqCst);
+            (waits, compactor.join().unwrap())
+        });
+        station.stop();
+        println!(
+            "on {name}, after {commits} commits, {CLIENTS} tests at a time, \
+             {merged} files merged meanwhile: {waits}"
+        );
+        assert!(merged > 0, "nothing was compacted on {name}");
+        assert!(waits.quantile(0.99) < limit, "on {name}: {waits}");
+    }
 }

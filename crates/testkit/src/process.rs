@@ -71,11 +71,7 @@ impl Process {
         deadline: Duration,
         select: impl FnMut(&str) -> Option<T>,
     ) -> T {
-        let output = match stream {
-            Stream::Stdout => &self.stdout,
-            Stream::Stderr => &self.stderr,
-        };
-        output.find(deadline, select).unwrap_or_else(|| {
+        self.captured(stream).find(deadline, select).unwrap_or_else(|| {
             panic!(
                 "the line awaited on {stream:?} did not come within {deadline:?}\n\
                  --- stdout\n{}--- stderr\n{}",
@@ -83,6 +79,18 @@ impl Process {
                 self.stderr.text()
             )
         })
+    }
+
+    /// What it has written so far.
+    pub fn output(&self, stream: Stream) -> String {
+        self.captured(stream).text()
+    }
+
+    fn captured(&self, stream: Stream) -> &Output {
+        match stream {
+            Stream::Stdout => &self.stdout,
+            Stream::Stderr => &self.stderr,
+        }
     }
 
     /// Sends a signal.

@@ -37,6 +37,7 @@ const STAGES: &[Stage] = &[
     ("disks of stations, short", |_| prove::short("spool")),
     ("object stores", |_| prove::short("stores")),
     ("nothing lost, nothing twice, short", |_| prove::short("durable")),
+    ("readers beside ingest and care, short", |_| prove::short("soak")),
     ("real clients", |_| prove::short("clients")),
     ("other engines on the tables", |_| prove::short("engines")),
     ("fuzzing, short", |_| prove::short("fuzz")),

@@ -33,6 +33,7 @@ const SUITES: &[(&str, &str)] = &[
     ("spool", "spool_faults"),
     ("stores", "object_store"),
     ("durable", "durable"),
+    ("soak", "soak"),
     ("clients", "real_clients"),
     ("engines", "engines"),
 ];
@@ -81,7 +82,7 @@ fn prove(topic: &str, full: bool) -> Result<Outcome> {
         "lab" | "slow-links" | "truth" | "hostile" | "spool" => {
             tools::debian(&[("tc", "iproute2"), ("ethtool", "ethtool"), ("python3", "python3")])?;
         }
-        "stores" | "durable" => {
+        "stores" | "durable" | "fresh" => {
             test.env("VERSITYGW", tools::versitygw()?);
         }
         "clients" => {
