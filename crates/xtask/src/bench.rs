@@ -30,7 +30,7 @@ enum What {
     Growth(growth::Options),
     /// What a running download loses to crowds of idle or closing connections
     Hostile(hostile::Options),
-    /// Bytes for each snapshot in the tables, on flows over emulated paths
+    /// What the tables cost: ingest, commits, log, compaction, bytes for each snapshot
     Lake(lake::Options),
 }
 
@@ -40,6 +40,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         What::Memory(options) => memory::run(options),
         What::Growth(options) => growth::run(options),
         What::Hostile(options) => hostile::run(options),
-        What::Lake(options) => lake::measure(options),
+        What::Lake(options) => lake::run_all(options),
     }
 }

@@ -1,128 +1,89 @@
-//! What a snapshot costs in the tables, on flows that differ as real ones do.
+//! What the tables cost: ingest, commits, log, compaction, bytes.
+//!
+//! The work is in `benches/lake.rs`, a bench target of `trigpoint`: an
+//! executable that links DataFusion takes seconds and 0.3 GB, so only this
+//! builds it.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use anyhow::{Context, Result};
+use serde_json::Value;
 
-use crate::command::{output, program, root, run};
-use crate::tools;
+use crate::command::{cargo, output, program, run};
+
+mod flows;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Data directory with the flows: made here if it does not exist (in about
-    /// four minutes), measured as it is if it does
+    /// Sizes as a multiple of the usual ones
+    #[arg(long, default_value = "1", value_parser = ["0.1", "1", "10"])]
+    scale: String,
+    /// Cargo's profile; DataFusion in `release` takes half an hour to build,
+    /// and figures of `dev` are for comparing with each other only
+    #[arg(long, default_value = "release", value_parser = ["release", "dev"])]
+    profile: String,
+    /// Only the figures whose name contains this: ingest, commits, log, compaction, bytes
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Data directory of flows over emulated paths, for bytes a snapshot: made
+    /// here if it does not exist (in about four minutes), and compacted
     #[arg(long, value_name = "DIRECTORY")]
-    flows: PathBuf,
+    flows: Option<PathBuf>,
 }
 
-/// Fewer are too much alike.
-const LEAST_FLOWS: u64 = 200;
-
-pub(crate) fn measure(options: &Options) -> Result<()> {
-    tools::build_executables()?;
-    let data = std::path::absolute(&options.flows)
-        .with_context(|| format!("find `{}`", options.flows.display()))?;
-    if !data.exists() {
-        make(&data)?;
+pub(crate) fn run_all(options: &Options) -> Result<()> {
+    let scale: f64 = options.scale.parse().context("read the scale")?;
+    let executable = build(&options.profile)?;
+    let asked = |name: &str| name.contains(&options.only);
+    let times = |size: f64| ((size * scale) as u64).max(1).to_string();
+    println!("profile {}, scale {}", options.profile, options.scale);
+    if asked("ingest") {
+        figure(&executable, &["ingest", "--rows", &times(200_000.0)])?;
     }
-    let snapshots = Snapshots::read(&data)?;
-    if snapshots.flows < LEAST_FLOWS {
-        bail!("`{}` holds {} flows, not {LEAST_FLOWS}", data.display(), snapshots.flows);
+    if asked("commits") {
+        let (few, many) = (times(100.0), times(5000.0));
+        let commits = ["commits", "--few", &few, "--many", &many];
+        figure(&executable, &[&commits[..], &["--compact-every", "300"]].concat())?;
+        figure(&executable, &commits)?;
     }
-    println!(
-        "snapshots: {} rows of {} flows in {} files, {:.1} bytes for each (aim: under 40 once compacted)",
-        snapshots.rows,
-        snapshots.flows,
-        snapshots.files,
-        snapshots.bytes as f64 / snapshots.rows as f64,
-    );
-    Ok(())
-}
-
-/// Speed tests over emulated paths (`benches/flows.rs`).
-fn make(data: &Path) -> Result<()> {
-    tools::debian(&[("ip", "iproute2"), ("ethtool", "ethtool")])?;
-    let mut flows = program(&executable("bench-flows"), &["--trigpoint", &executable("trigpoint")]);
-    run(flows.arg("--data-dir").arg(data))
-}
-
-/// One that `tools::build_executables` has built.
-fn executable(name: &str) -> String {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), PathBuf::from)
-        .join("debug");
-    target.join(name).to_string_lossy().into_owned()
-}
-
-struct Snapshots {
-    rows: u64,
-    flows: u64,
-    files: usize,
-    bytes: u64,
-}
-
-/// What a line of the Delta log may hold, as far as it matters here.
-#[derive(Deserialize)]
-struct Action {
-    add: Option<Add>,
-    remove: Option<Remove>,
-}
-
-#[derive(Deserialize)]
-struct Add {
-    path: String,
-    size: u64,
-}
-
-#[derive(Deserialize)]
-struct Remove {
-    path: String,
-}
-
-impl Snapshots {
-    fn read(data: &Path) -> Result<Self> {
-        let sql = "SELECT count(*), count(DISTINCT flow_id) FROM snapshots";
-        let mut query = program(&executable("trigpoint"), &["query", "--format", "csv", sql]);
-        let text = output(query.arg("--data-dir").arg(data))?;
-        let numbers = text.lines().nth(1).and_then(|line| line.split_once(','));
-        let (rows, flows) = numbers.with_context(|| format!("read the counts in `{text}`"))?;
-        let live = live_files(&data.join("lake/snapshots/_delta_log"))?;
-        Ok(Self {
-            rows: rows.parse().with_context(|| format!("read the rows in `{text}`"))?,
-            flows: flows.parse().with_context(|| format!("read the flows in `{text}`"))?,
-            files: live.len(),
-            bytes: live.values().sum(),
-        })
-    }
-}
-
-/// Live files and their bytes, from a log of which nothing was cleaned up yet:
-/// beside them in the folders lie files that compaction has replaced.
-fn live_files(log: &Path) -> Result<BTreeMap<String, u64>> {
-    let mut live = BTreeMap::new();
-    for version in 0_u64.. {
-        let path = log.join(format!("{version:020}.json"));
-        if !path.exists() {
-            break;
-        }
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("read `{}`", path.display()))?;
-        for line in text.lines() {
-            let action: Action = serde_json::from_str(line)
-                .with_context(|| format!("read an action of `{}`", path.display()))?;
-            if let Some(Add { path, size }) = action.add {
-                live.insert(path, size);
-            }
-            if let Some(Remove { path }) = action.remove {
-                live.remove(&path);
-            }
+    if asked("log") {
+        for seconds in ["60", "1"] {
+            // Two checkpoints are the least that can be compared.
+            let commits = times(1000.0);
+            figure(&executable, &["log-bytes", "--seconds", seconds, "--commits", &commits])?;
         }
     }
-    if live.is_empty() {
-        bail!("the log `{}` does not begin at version 0", log.display());
+    if asked("compaction") {
+        compaction(&executable, &times(200.0))?;
     }
-    Ok(live)
+    match &options.flows {
+        Some(directory) if asked("bytes") => flows::measure(directory),
+        _ => Ok(()),
+    }
+}
+
+fn figure(executable: &Path, arguments: &[&str]) -> Result<()> {
+    run(&mut program(&executable.to_string_lossy(), arguments))
+}
+
+/// Filling and merging in two processes: the peak of memory is that of merging.
+fn compaction(executable: &Path, files: &str) -> Result<()> {
+    let folder = std::env::temp_dir().join(format!("trigpoint-bench-lake-{}", std::process::id()));
+    let lake = folder.to_string_lossy().into_owned();
+    let measured = figure(executable, &["fill", &lake, "--files", files])
+        .and_then(|()| figure(executable, &["merge", &lake]));
+    std::fs::remove_dir_all(&folder).with_context(|| format!("remove `{lake}`")).and(measured)
+}
+
+/// Builds `benches/lake.rs`; the path of its executable.
+fn build(profile: &str) -> Result<PathBuf> {
+    let mut bench = cargo(&["bench", "--workspace", "--bench", "lake", "--no-run", "--locked"]);
+    bench.args(["--profile", profile, "--message-format=json-render-diagnostics"]);
+    let messages = output(&mut bench)?;
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "lake")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .context("find the executable of `benches/lake.rs` in cargo's messages")
 }
