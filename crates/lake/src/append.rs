@@ -180,7 +180,7 @@ async fn pause(retries: u32) {
 /// Takes out every batch and group at or below its marker; true when that
 /// changed which rows are left.
 async fn drop_stored(
-    open: &Open,
+    open: &mut Open,
     groups: &mut Vec<Group>,
     outcome: &mut Appended,
 ) -> Result<bool, Error> {
@@ -205,7 +205,7 @@ async fn drop_stored(
 
 /// Whether every group's marker stands where this append wanted it; one that a
 /// rival has moved beyond is no answer, and its group is dropped at the next look.
-async fn all_stored(open: &Open, groups: &[Group]) -> Result<bool, Error> {
+async fn all_stored(open: &mut Open, groups: &[Group]) -> Result<bool, Error> {
     for group in groups {
         if open.marker(&group.app_id).await? != Some(group.last_seq) {
             return Ok(false);
@@ -263,8 +263,8 @@ async fn commit(open: &mut Open, adds: &[Add], groups: &[Group]) -> Result<u64, 
         .build(Some(open.delta.snapshot()?), open.delta.log_store(), operation)
         .await?;
     let version = finished.version();
-    open.delta.state = Some(finished.snapshot);
-    open.committed(version);
+    let markers = groups.iter().map(|group| (group.app_id.clone(), group.last_seq));
+    open.committed(finished.snapshot, markers);
     Ok(version)
 }
 

@@ -29,6 +29,7 @@ mod format;
 mod lake;
 mod location;
 mod maintenance;
+mod markers;
 mod ownership;
 mod probe;
 mod quarantine;

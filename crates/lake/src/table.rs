@@ -10,10 +10,12 @@ use deltalake::logstore::LogStoreRef;
 use deltalake::logstore::commit_uri_from_version;
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::DeltaOperation;
+use deltalake::table::state::DeltaTableState;
 use deltalake::{DeltaResult, DeltaTable};
 use object_store::{Error as StoreError, GetOptions};
 use trigpoint_record::Table;
 
+use crate::markers::Markers;
 use crate::store::Durably;
 use crate::{Error, schema};
 
@@ -36,11 +38,12 @@ pub(crate) struct Open {
     pub(crate) delta: DeltaTable,
     /// Up to this version the log is known to be durable.
     durable: Option<u64>,
+    markers: Markers,
 }
 
 impl Open {
     fn new(definition: &'static Table, delta: DeltaTable) -> Self {
-        Self { definition, delta, durable: None }
+        Self { definition, delta, durable: None, markers: Markers::default() }
     }
 
     /// The table for reading, or `None` while nobody has made it.
@@ -162,26 +165,37 @@ impl Open {
         Ok(())
     }
 
-    /// Notes a commit of this process, which is durable with all before it.
-    pub(crate) fn committed(&mut self, version: u64) {
-        self.durable = Some(version);
+    /// Takes over the table as a commit of this process left it, which is durable
+    /// with all before it and has moved `markers`.
+    pub(crate) fn committed(
+        &mut self,
+        state: DeltaTableState,
+        markers: impl IntoIterator<Item = (String, u64)>,
+    ) {
+        self.markers.committed(state.version(), markers);
+        self.durable = Some(state.version());
+        self.delta.state = Some(state);
     }
 
     /// The sequence number below and at which a stream's batches are stored.
-    pub(crate) async fn marker(&self, app_id: &str) -> Result<Option<u64>, Error> {
-        let log_store = self.delta.log_store();
-        let version = self
-            .snapshot("load")?
-            .transaction_version(log_store.as_ref(), app_id)
+    pub(crate) async fn marker(&mut self, app_id: &str) -> Result<Option<u64>, Error> {
+        let state = self.snapshot("load")?;
+        let version = state.version();
+        if let Some(marker) = self.markers.at(version, app_id) {
+            return Ok(Some(marker));
+        }
+        let marker = state
+            .transaction_version(self.delta.log_store().as_ref(), app_id)
             .await
-            .map_err(Error::delta(READ_MARKERS, self.definition.name))?;
-        Ok(version.and_then(|version| u64::try_from(version).ok()))
+            .map_err(Error::delta(READ_MARKERS, self.definition.name))?
+            .and_then(|marker| u64::try_from(marker).ok());
+        if let Some(marker) = marker {
+            self.markers.found(version, app_id, marker);
+        }
+        Ok(marker)
     }
 
-    pub(crate) fn snapshot(
-        &self,
-        operation: &'static str,
-    ) -> Result<&deltalake::table::state::DeltaTableState, Error> {
+    pub(crate) fn snapshot(&self, operation: &'static str) -> Result<&DeltaTableState, Error> {
         self.delta.snapshot().map_err(Error::delta(operation, self.definition.name))
     }
 }

@@ -81,6 +81,21 @@ async fn two_collectors_race_on_the_same_stream_and_one_wins() {
     assert_eq!(stored, ["other", "raced"]);
 }
 
+/// A collector remembers markers until somebody else may have moved them: here
+/// between two of its commits, the second of which is of another stream and so
+/// meets no conflict.
+#[tokio::test]
+async fn a_marker_that_a_rival_moved_is_not_remembered() {
+    let directory = tempfile::tempdir().unwrap();
+    let (left, right) = (lake(&directory), lake(&directory));
+    left.append(&READINGS, vec![group("a", 1, "first")]).await.unwrap();
+    right.append(&READINGS, vec![group("a", 2, "second")]).await.unwrap();
+    left.append(&READINGS, vec![group("b", 1, "other")]).await.unwrap();
+    let again = left.append(&READINGS, vec![group("a", 2, "second")]).await.unwrap();
+    assert_eq!((again.rows, again.duplicates), (0, 1));
+    assert_eq!(count(&left).await, "3");
+}
+
 #[tokio::test]
 async fn many_collectors_at_once_lose_nothing_and_double_nothing() {
     let directory = tempfile::tempdir().unwrap();
