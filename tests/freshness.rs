@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout, reason = "the figures are what this suite is for")]
 
 use std::env;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use trigpoint_testkit::{Directory, S3};
@@ -18,17 +18,15 @@ mod place;
 #[path = "freshness/wait.rs"]
 mod wait;
 
+use compactor::Ending;
 use place::Place;
-use wait::{Waits, wait};
+use wait::waits;
 
 const TRIGPOINT: &str = env!("CARGO_BIN_EXE_trigpoint");
 const LIMIT_ON_DISK: Duration = Duration::from_secs(5);
 const LIMIT_ON_S3: Duration = Duration::from_secs(10);
 /// For what must come at all.
 const DEADLINE: Duration = Duration::from_mins(2);
-/// Tests at the same time on tables with a history: with one after the other,
-/// 200 of them would take half an hour.
-const CLIENTS: usize = 4;
 
 fn is_full() -> bool {
     env::var_os("TRIGPOINT_PROVE").is_some_and(|form| form == "full")
@@ -40,7 +38,7 @@ fn a_test_is_in_the_tables_within_five_seconds_of_its_close() {
     let directory = Directory::new();
     let place = Place::disk(&directory);
     let station = place.station(&["--test-duration", "1s"]);
-    let waits: Waits = (0..tests).map(|_| wait(&station, &place)).collect();
+    let waits = waits(&station, &place, 1, tests);
     station.stop();
     println!("on disk, empty tables: {waits}");
     assert!(waits.slowest() < LIMIT_ON_DISK, "{waits}");
@@ -48,7 +46,8 @@ fn a_test_is_in_the_tables_within_five_seconds_of_its_close() {
 
 #[test]
 fn a_test_is_soon_in_tables_with_a_long_history_that_are_compacted_meanwhile() {
-    let (commits, tests) = if is_full() { (5000, 200) } else { (300, 8) };
+    // One test after the other, 200 of them would take half an hour.
+    let (commits, clients, tests) = if is_full() { (5000, 4, 200) } else { (100, 2, 6) };
     let directory = Directory::new();
     // The same objects for both: a bucket of versitygw is a directory.
     let history = directory.join("history");
@@ -63,18 +62,14 @@ fn a_test_is_soon_in_tables_with_a_long_history_that_are_compacted_meanwhile() {
         let stop = AtomicBool::new(false);
         let (waits, merged) = std::thread::scope(|scope| {
             let compactor = scope.spawn(|| compactor::run(&place, &stop));
-            let clients = [tests / CLIENTS; CLIENTS].map(|tests| {
-                let (station, place) = (&station, &place);
-                scope.spawn(move || (0..tests).map(|_| wait(station, place)).collect::<Vec<_>>())
-            });
-            let waits: Waits =
-                clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
-            stop.store(true, Ordering::SeqCst);
+            let ending = Ending(&stop);
+            let waits = waits(&station, &place, clients, tests);
+            drop(ending);
             (waits, compactor.join().unwrap())
         });
         station.stop();
         println!(
-            "on {name}, after {commits} commits, {CLIENTS} tests at a time, \
+            "on {name}, after {commits} commits, {clients} tests at a time, \
              {merged} files merged meanwhile: {waits}"
         );
         assert!(merged > 0, "nothing was compacted on {name}");

@@ -1,55 +1,141 @@
-//! One test, and how long it took to be visible.
+//! Tests, and how long each took to be visible.
 
 use std::fmt;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 use serde_json::Value;
-use trigpoint_testkit::{RawClient, Standalone, eventually, opcode};
+use trigpoint_testkit::{RawClient, Standalone, opcode};
 
 use super::DEADLINE;
 use super::place::Place;
+
+/// Of a client: a home's line.  At the speed of loopback a few tests would take
+/// the processor for themselves.
+const BYTES_PER_S: f64 = 20e6 / 8.0;
+/// So small that little waits in it before the Close frame.
+const RECEIVE_BUFFER: usize = 64 << 10;
+
+/// A test that has ended, to be looked for.
+struct Ended {
+    flow: String,
+    /// When the Close frame came.
+    closed: Instant,
+    closed_time_us: u128,
+    sights: Vec<Sight>,
+    /// Told when all of it has been seen.
+    seen: Sender<()>,
+}
 
 /// What one `trigpoint query` saw of a test.
 struct Sight {
     /// Since the Close frame, when the process had ended.
     after: Duration,
     has_test: bool,
+    has_flow: bool,
     snapshots: u64,
 }
 
-/// Runs a test and asks until it is visible.
-pub(crate) fn wait(station: &Standalone, place: &Place) -> Duration {
+/// Runs so many tests, by several clients each of which waits until its last one
+/// is visible, while one process after the other asks for all that have ended.
+pub(crate) fn waits(station: &Standalone, place: &Place, clients: usize, tests: usize) -> Waits {
+    let (ended, arrivals) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..clients {
+            let ended = ended.clone();
+            scope.spawn(move || {
+                for _ in 0..tests / clients {
+                    let (seen, all_seen) = mpsc::channel();
+                    ended.send(test(station, seen)).unwrap();
+                    all_seen.recv_timeout(DEADLINE).expect("a test that is visible");
+                }
+            });
+        }
+        drop(ended);
+        watch(place, &arrivals)
+    })
+}
+
+/// One download to the end.
+fn test(station: &Standalone, seen: Sender<()>) -> Ended {
     let mut client = RawClient::connect(station.ws(), "download");
-    let measurement: Value =
-        serde_json::from_slice(&client.await_frame(opcode::TEXT).payload).unwrap();
-    let flow = measurement["ConnectionInfo"]["UUID"].as_str().unwrap().to_owned();
-    let close = client.await_frame(opcode::CLOSE);
-    let (received, wall_time) = (Instant::now(), SystemTime::now());
+    set_socket_recv_buffer_size(client.socket(), RECEIVE_BUFFER).unwrap();
+    let (started, mut bytes, mut flow) = (Instant::now(), 0, None);
+    let close = loop {
+        let frame = client.next_frame().unwrap().expect("a Close frame");
+        match frame.opcode {
+            opcode::TEXT if flow.is_none() => {
+                let measurement: Value = serde_json::from_slice(&frame.payload).unwrap();
+                flow = Some(measurement["ConnectionInfo"]["UUID"].as_str().unwrap().to_owned());
+            }
+            opcode::CLOSE => break frame,
+            _ => {}
+        }
+        bytes += frame.payload.len();
+        let due = started + Duration::from_secs_f64(bytes as f64 / BYTES_PER_S);
+        thread::park_timeout(due.saturating_duration_since(Instant::now()));
+    };
+    let (closed, wall_time) = (Instant::now(), SystemTime::now());
     client.send(opcode::CLOSE, &close.payload).unwrap();
     client.drain().unwrap();
-    drop(client);
+    let closed_time_us = wall_time.duration_since(UNIX_EPOCH).unwrap().as_micros();
+    Ended { flow: flow.expect("a measurement"), closed, closed_time_us, sights: Vec::new(), seen }
+}
 
-    let until_us = wall_time.duration_since(UNIX_EPOCH).unwrap().as_micros();
-    let sql = format!(
-        "SELECT (SELECT count(*) FROM speed_tests WHERE flow_id = '{flow}') AS tests, \
+/// Asks until every test that arrives is visible.
+fn watch(place: &Place, arrivals: &Receiver<Ended>) -> Waits {
+    let (mut waits, mut pending) = (Vec::new(), Vec::<Ended>::new());
+    loop {
+        if pending.is_empty() {
+            let Ok(ended) = arrivals.recv() else { return waits.into_iter().collect() };
+            pending.push(ended);
+        }
+        pending.extend(arrivals.try_iter());
+        let asked: Vec<_> = pending.iter().map(question).collect();
+        let rows = place.query(&asked.join(" UNION ALL "));
+        for ended in &mut pending {
+            let row = rows.iter().find(|row| row["flow"] == *ended.flow).unwrap();
+            let count = |name: &str| row[name].as_u64().unwrap();
+            ended.sights.push(Sight {
+                after: ended.closed.elapsed(),
+                has_test: count("tests") > 0,
+                has_flow: count("flows") > 0,
+                snapshots: count("snapshots"),
+            });
+        }
+        // All snapshots of a flow are committed before the flow's own row.
+        for ended in pending.extract_if(.., |ended| {
+            ended.sights.last().is_some_and(|sight| sight.has_test && sight.has_flow)
+        }) {
+            waits.push(ended.wait());
+            // A client that failed hears nothing, and is heard of by itself.
+            let _ = ended.seen.send(());
+        }
+    }
+}
+
+/// What is there of a test, and of its snapshots up to the Close frame.
+fn question(Ended { flow, closed_time_us, .. }: &Ended) -> String {
+    format!(
+        "SELECT '{flow}' AS flow, \
+                (SELECT count(*) FROM speed_tests WHERE flow_id = '{flow}') AS tests, \
                 (SELECT count(*) FROM flows WHERE flow_id = '{flow}') AS flows, \
                 (SELECT count(*) FROM snapshots WHERE flow_id = '{flow}' \
-                 AND CAST(request_time AS BIGINT) <= {until_us}) AS snapshots"
-    );
-    let mut sights = Vec::new();
-    // All snapshots of a flow are committed before the flow's own row.
-    eventually(DEADLINE, "the flow's row", || {
-        let row = place.query(&sql).swap_remove(0);
-        let count = |name: &str| row[name].as_u64().unwrap();
-        let has_test = count("tests") > 0;
-        sights.push(Sight { after: received.elapsed(), has_test, snapshots: count("snapshots") });
-        (has_test && count("flows") > 0).then_some(())
-    });
-    let all = sights[sights.len() - 1].snapshots;
-    // Of a second at 10 ms, on a machine as busy as may be.
-    assert!(all > 20, "{all} snapshots");
-    let complete = sights.iter().find(|sight| sight.has_test && sight.snapshots == all);
-    complete.map(|sight| sight.after).unwrap()
+                 AND CAST(request_time AS BIGINT) <= {closed_time_us}) AS snapshots"
+    )
+}
+
+impl Ended {
+    /// Until the first query that saw the test and every snapshot of it.
+    fn wait(&self) -> Duration {
+        let all = self.sights[self.sights.len() - 1].snapshots;
+        // Of a second at 10 ms, on a machine as busy as may be.
+        assert!(all > 20, "{all} snapshots");
+        let complete = self.sights.iter().find(|sight| sight.has_test && sight.snapshots == all);
+        complete.map(|sight| sight.after).unwrap()
+    }
 }
 
 /// The waits of many tests, in ascending order.
