@@ -4,6 +4,7 @@
 //! `cargo test` runs every input that once found something.
 
 pub mod batches;
+pub mod flow_events;
 pub mod ndt7_messages;
 pub mod netlink_replies;
 pub mod tcp_info;

@@ -16,6 +16,11 @@ pub struct FlowIdPrefix(String);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlowId(String);
 
+/// Name of a row of `traces`: `<flow id>_<when it was decided, microseconds
+/// since the Unix epoch>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TraceId(String);
+
 /// Random name of a spool, stored in it: the stream's name for exactly-once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SpoolId(String);
@@ -47,6 +52,29 @@ impl SpoolId {
 }
 
 impl FlowId {
+    /// Accepts the form of M-Lab's UUIDs, at most 512 bytes: anything that can
+    /// be printed, then `_` and 16 upper-case hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (prefix, cookie) = text.rsplit_once('_')?;
+        let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
+        let is_cookie = cookie.len() == 16 && cookie.bytes().all(hex);
+        let is_prefix = !prefix.is_empty() && !prefix.contains(char::is_control);
+        (is_cookie && is_prefix && text.len() <= 512).then(|| Self(text.to_owned()))
+    }
+
+    /// The name of a trace that this flow is the cause of, decided on
+    /// `time_us` microseconds after the Unix epoch.
+    pub fn trace_id(&self, time_us: i64) -> TraceId {
+        TraceId(format!("{}_{time_us}", self.0))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TraceId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

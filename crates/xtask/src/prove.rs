@@ -39,7 +39,7 @@ const SUITES: &[(&str, &str)] = &[
 ];
 
 const FUZZ_TARGETS: &[&str] =
-    &["websocket_frames", "ndt7_messages", "tcp_info", "netlink_replies", "batches"];
+    &["websocket_frames", "ndt7_messages", "tcp_info", "netlink_replies", "batches", "flow_events"];
 
 /// What there is to prove.
 fn topics() -> impl Iterator<Item = &'static str> {

@@ -69,6 +69,17 @@ fn get(batch: &Batch, name: &str) -> Value {
 #[test]
 fn flow_ids_have_the_form_of_mlabs_uuids() {
     assert_eq!(flow_id().as_str(), "pod-1_1700000000_0000000000000ABC");
+    assert_eq!(FlowId::parse(flow_id().as_str()), Some(flow_id()));
+}
+
+#[test]
+fn what_is_no_flow_id_is_refused() {
+    let long = format!("{}_0000000000000ABC", "a".repeat(512));
+    for text in
+        ["", "_0000000000000ABC", "a_0000000000000abc", "a_ABC", "a", "a\n_0000000000000ABC", &long]
+    {
+        assert_eq!(FlowId::parse(text), None, "{text:?}");
+    }
 }
 
 fn speed_test(direction: Direction) -> SpeedTest {
