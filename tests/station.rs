@@ -1,6 +1,9 @@
 //! `trigpoint-station server` by itself: no collector, no privilege.
 #![allow(clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
 
+#[path = "station/events.rs"]
+mod events;
+
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,9 +12,13 @@ use trigpoint_testkit::{Directory, Process, RawClient, Stream, opcode, run};
 const DEADLINE: Duration = Duration::from_mins(2);
 
 fn server(directory: &Directory, arguments: &[&str]) -> Command {
+    server_with_tests_of("1s", directory, arguments)
+}
+
+fn server_with_tests_of(duration: &str, directory: &Directory, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trigpoint-station"));
     command.args(["server", "--listen", "127.0.0.1", "--ws-port", "0", "--wss-port", "0"]);
-    command.args(["--admin-port", "0", "--test-duration", "1s", "--lame-duck", "0s"]);
+    command.args(["--admin-port", "0", "--test-duration", duration, "--lame-duck", "0s"]);
     command.arg("--data-dir").arg(directory.join("station")).args(arguments);
     command
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Start and end of the service.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,14 @@ pub enum Error {
     Bind {
         /// Where.
         address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The path of the event socket cannot be taken.
+    #[error("cannot listen on event socket `{}`: {source}{hint}", path.display(), hint = path_hint(source))]
+    EventSocket {
+        /// Where.
+        path: PathBuf,
         /// What the kernel said.
         source: io::Error,
     },
@@ -36,6 +45,14 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+}
+
+fn path_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; choose another path, or end the program that listens there",
+        io::ErrorKind::NotFound => "; make its directory first",
+        _ => "",
+    }
 }
 
 fn bind_hint(error: &io::Error) -> &'static str {

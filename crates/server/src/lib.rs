@@ -1,5 +1,6 @@
 //! The ndt7 service of a station: tests over ws and wss, the sampler that
-//! watches their sockets, and the recording of both into a spool.
+//! watches their sockets, the recording of both into a spool, and the event
+//! socket that tells others of them.
 //!
 //! Needs no privilege and no `unsafe`.
 //! Protocol: `trigpoint-ndt7`; what M-Lab's server does: `reference/protocols.md` 1.
@@ -11,6 +12,7 @@ mod clock;
 mod connection;
 mod counted;
 mod error;
+mod events;
 mod exchange;
 mod handshake;
 mod listen;
@@ -19,6 +21,7 @@ mod measurer;
 mod metrics;
 mod outgoing;
 mod page;
+mod recorders;
 mod recording;
 mod service;
 mod settings;
@@ -47,6 +50,7 @@ struct Shared {
     measurer: measurer::Measurer,
     watcher: Watcher,
     recording: recording::Handle,
+    events: Option<events::Handle>,
     prefix: FlowIdPrefix,
     congestion_control: Option<String>,
     test_duration: Duration,

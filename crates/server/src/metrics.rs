@@ -1,6 +1,7 @@
 //! Every metric of the service.
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use trigpoint_mlab::EventKind;
 use trigpoint_record::TABLES;
 use trigpoint_record::tables::speed_tests::{Direction, EndReason, Transport};
 
@@ -14,6 +15,10 @@ pub struct Metrics {
     pub(crate) recording_dropped: IntCounter,
     pub(crate) spool_errors: IntCounter,
     pub(crate) waiting_bytes: IntGauge,
+    pub(crate) event_readers: IntGauge,
+    pub(crate) dropped_event_readers: IntCounter,
+    pub(crate) lost_events: IntCounter,
+    events: IntCounterVec,
     tests: IntCounterVec,
     refusals: IntCounterVec,
     rows: IntCounterVec,
@@ -43,6 +48,19 @@ impl Metrics {
             waiting_bytes: IntGauge::new(
                 "trigpoint_unspooled_bytes",
                 "Bytes of batches that wait in memory because the spool takes none",
+            )?,
+            event_readers: IntGauge::new("trigpoint_event_readers", "Readers of the event socket")?,
+            dropped_event_readers: IntCounter::new(
+                "trigpoint_dropped_event_readers_total",
+                "Readers of the event socket that were cut off or refused",
+            )?,
+            lost_events: IntCounter::new(
+                "trigpoint_lost_flow_events_total",
+                "Events that were lost on their way to the event socket",
+            )?,
+            events: IntCounterVec::new(
+                Opts::new("trigpoint_flow_events_total", "Events told to the event socket"),
+                &["event"],
             )?,
             tests: IntCounterVec::new(
                 Opts::new("trigpoint_tests_total", "Tests that ended"),
@@ -82,6 +100,10 @@ impl Metrics {
             Box::new(metrics.recording_dropped.clone()),
             Box::new(metrics.spool_errors.clone()),
             Box::new(metrics.waiting_bytes.clone()),
+            Box::new(metrics.event_readers.clone()),
+            Box::new(metrics.dropped_event_readers.clone()),
+            Box::new(metrics.lost_events.clone()),
+            Box::new(metrics.events.clone()),
             Box::new(metrics.tests.clone()),
             Box::new(metrics.refusals.clone()),
             Box::new(metrics.rows.clone()),
@@ -109,6 +131,15 @@ impl Metrics {
         self.rows.with_label_values(&[table]).inc_by(rows);
         self.batches.with_label_values(&[table]).inc_by(u64::from(rows > 0));
         self.bytes.with_label_values(&[table]).inc_by(bytes);
+    }
+
+    /// The event socket was told of a connection.
+    pub(crate) fn told(&self, kind: EventKind) {
+        let name = match kind {
+            EventKind::Open => "open",
+            EventKind::Close => "close",
+        };
+        self.events.with_label_values(&[name]).inc();
     }
 
     pub(crate) fn lost(&self, table: &str, rows: u64) {

@@ -17,8 +17,10 @@ use trigpoint_record::tables::stations::{DrainSummary, Event, StationEvent};
 use trigpoint_sockdiag::{Counters, Sampler, Settings as SamplerSettings};
 
 use crate::admission::Admission;
+use crate::events::{self, EventSocket};
 use crate::measurer::Measurer;
 use crate::metrics::Metrics;
+use crate::recorders::Recorders;
 use crate::settings::{LameDuck, Settings};
 use crate::{Error, Recording, Shared, clock, connection, listen, recording};
 
@@ -31,6 +33,7 @@ pub struct Server {
     settings: Settings,
     ws: Vec<TcpListener>,
     wss: Vec<TcpListener>,
+    events: Option<EventSocket>,
     congestion_control: Option<String>,
 }
 
@@ -42,7 +45,8 @@ impl Server {
         let congestion_control = congestion_control(settings.congestion_control.as_deref())?;
         let ws = listen::bind(&settings.listen, settings.ws_port)?;
         let wss = listen::bind(&settings.listen, settings.wss_port)?;
-        Ok(Self { settings, ws, wss, congestion_control })
+        let events = settings.event_socket.as_deref().map(EventSocket::bind).transpose()?;
+        Ok(Self { settings, ws, wss, events, congestion_control })
     }
 
     /// Addresses of ws and of the page.
@@ -59,7 +63,7 @@ impl Server {
     /// measured is in the spool.  Moves `shutdown` from lame duck to draining
     /// and on to flushing as the tests end.
     pub async fn run(
-        self,
+        mut self,
         recording: Recording,
         metrics: Metrics,
         shutdown: Shutdown,
@@ -67,11 +71,14 @@ impl Server {
         let local_ports =
             self.ws_addresses().iter().chain(&self.wss_addresses()).map(SocketAddr::port).collect();
         let prefix = recording.prefix.clone();
+        let events = self.events.take();
+        let events = events.map(|socket| events::start(socket, prefix.clone(), metrics.clone()));
+        let (events, telling) = events.unzip();
         let (recorder, recording_thread) = recording::start(recording, metrics.clone())?;
         recorder.station(event(Event::Appeared, self.facts()));
         let sampler = Sampler::start(
             SamplerSettings { local_ports, ..SamplerSettings::default() },
-            Box::new(recorder.clone()),
+            Box::new(Recorders { recording: recorder.clone(), events: events.clone() }),
         )?;
         let (measurer, measurer_thread) = Measurer::start()?;
         let admission = Admission::new(self.settings.max_tests, shutdown.clone(), metrics.clone());
@@ -82,6 +89,7 @@ impl Server {
             measurer,
             watcher: sampler.watcher(),
             recording: recorder.clone(),
+            events,
             prefix,
             congestion_control: self.congestion_control.clone(),
             test_duration: self.settings.test_duration,
@@ -136,6 +144,10 @@ impl Server {
         match stopped.await {
             Ok((Ok(()), Ok(()))) => {}
             other => error!(?other, "the sampler or the measurer did not end well"),
+        }
+        if let Some(telling) = telling {
+            // Ends with the sampler's handle; the others went with the connections.
+            let _ = telling.await;
         }
         recorder.station(event(Event::Gone, Vec::new()));
         drop(recorder);

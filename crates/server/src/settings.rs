@@ -1,6 +1,7 @@
 //! What the service is told.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ pub struct Settings {
     pub max_connections: usize,
     /// How long clients may still finish their session after a first signal.
     pub lame_duck: LameDuck,
+    /// Where others learn which connections open and close (M-Lab's event
+    /// socket); `None` tells nobody.
+    pub event_socket: Option<PathBuf>,
     /// Labels of the station, stored with every test.
     pub server_metadata: Vec<(String, String)>,
 }

@@ -42,6 +42,9 @@ pub(crate) async fn run(shared: &Arc<Shared>, upgraded: Upgraded) {
     let key = SocketKey::new(local, remote, cookie);
     let flow_id = shared.prefix.flow_id(cookie);
     shared.recording.test_started(cookie, flow_id.as_str().to_owned());
+    if let Some(events) = &shared.events {
+        events.test_started(cookie, flow_id.as_str().to_owned());
+    }
     // The polls are due from the start of the measurement on, to the microsecond.
     let start_time = shared.watcher.watch(key).wall_us;
     let started = Instant::now();

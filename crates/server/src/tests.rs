@@ -38,6 +38,7 @@ fn settings(directory: &std::path::Path) -> Settings {
         max_tests: 4,
         max_connections: 1024,
         lame_duck: LameDuck::NONE,
+        event_socket: None,
         server_metadata: vec![("deployment".to_owned(), "test".to_owned())],
     }
 }

@@ -37,6 +37,10 @@ pub struct Flags {
     /// Connections at the same time, idle ones included; more wait
     #[arg(long, env = "TRIGPOINT_MAX_CONNECTIONS", value_name = "NUMBER", default_value_t = 8192)]
     max_connections: usize,
+    /// Unix socket at which other programs learn which connections open and close,
+    /// in the lines of M-Lab's event socket
+    #[arg(long, env = "TRIGPOINT_EVENT_SOCKET", value_name = "PATH")]
+    event_socket: Option<PathBuf>,
     /// Label to store with every test, more than once or with commas for several
     #[arg(long, env = "TRIGPOINT_LABEL", value_name = "NAME=VALUE", value_delimiter = ',', value_parser = label)]
     label: Vec<(String, String)>,
@@ -80,6 +84,7 @@ impl Flags {
             max_tests: self.max_tests,
             max_connections: self.max_connections,
             lame_duck: defaults.lame_duck,
+            event_socket: self.event_socket.clone(),
             server_metadata: self.label.clone(),
         })
     }
