@@ -9,6 +9,7 @@ pub mod duration;
 pub mod exit;
 pub mod host;
 pub mod limits;
+pub mod listen;
 pub mod shutdown;
 pub mod telemetry;
 pub mod termination;

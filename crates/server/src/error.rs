@@ -1,21 +1,17 @@
 //! Why the service does not start, or ends.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
+
+use trigpoint_process::listen;
 
 /// Start and end of the service.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A port is in use, or an address is not of this host.
-    #[error("cannot listen on {address}: {source}{hint}", hint = bind_hint(source))]
-    Bind {
-        /// Where.
-        address: SocketAddr,
-        /// What the kernel said.
-        source: io::Error,
-    },
+    /// A port cannot be taken.
+    #[error(transparent)]
+    Bind(#[from] listen::Error),
     /// The path of the event socket cannot be taken.
     #[error("cannot listen on event socket `{}`: {source}{hint}", path.display(), hint = path_hint(source))]
     EventSocket {
@@ -51,15 +47,6 @@ fn path_hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => "; choose another path, or end the program that listens there",
         io::ErrorKind::NotFound => "; make its directory first",
-        _ => "",
-    }
-}
-
-fn bind_hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "; choose another port or end the program that has it",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege, choose another",
-        io::ErrorKind::AddrNotAvailable => "; choose an address of this host",
         _ => "",
     }
 }

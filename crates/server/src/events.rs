@@ -12,6 +12,7 @@ mod socket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use tokio::net::UnixStream;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::task::JoinHandle;
 use trigpoint_mlab::EventKind;
@@ -44,15 +45,19 @@ pub(crate) struct Handle {
     metrics: Metrics,
 }
 
-/// Serves the socket until every handle is gone and the readers have what was
-/// told.
+/// Serves the socket, and readers in this process, until every handle is gone
+/// and the readers have what was told.
 pub(crate) fn start(
-    socket: EventSocket,
+    socket: Option<EventSocket>,
+    readers: Vec<UnixStream>,
     prefix: FlowIdPrefix,
     metrics: Metrics,
 ) -> (Handle, JoinHandle<()>) {
     let (queue, told) = mpsc::channel(QUEUE);
-    let hub = Hub::new(prefix, metrics.clone());
+    let mut hub = Hub::new(prefix, metrics.clone());
+    for reader in readers {
+        hub.welcome(reader);
+    }
     let serving = tokio::spawn(hub.serve(socket, told));
     (Handle { queue, sequence: Arc::default(), metrics }, serving)
 }

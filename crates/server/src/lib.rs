@@ -6,6 +6,7 @@
 //! Protocol: `trigpoint-ndt7`; what M-Lab's server does: `reference/protocols.md` 1.
 #![forbid(unsafe_code)]
 
+mod accept;
 mod admission;
 mod backlog;
 mod clock;
@@ -15,7 +16,6 @@ mod error;
 mod events;
 mod exchange;
 mod handshake;
-mod listen;
 mod measurement;
 mod measurer;
 mod metrics;

@@ -2,8 +2,8 @@
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use trigpoint_mlab::EventKind;
-use trigpoint_record::TABLES;
 use trigpoint_record::tables::speed_tests::{Direction, EndReason, Transport};
+use trigpoint_uplink::OutboxMetrics;
 
 use crate::admission::Refusal;
 
@@ -13,18 +13,13 @@ pub struct Metrics {
     pub(crate) active_tests: IntGauge,
     pub(crate) connections: IntGauge,
     pub(crate) recording_dropped: IntCounter,
-    pub(crate) spool_errors: IntCounter,
-    pub(crate) waiting_bytes: IntGauge,
+    pub(crate) outbox: OutboxMetrics,
     pub(crate) event_readers: IntGauge,
     pub(crate) dropped_event_readers: IntCounter,
     pub(crate) lost_events: IntCounter,
     events: IntCounterVec,
     tests: IntCounterVec,
     refusals: IntCounterVec,
-    rows: IntCounterVec,
-    batches: IntCounterVec,
-    bytes: IntCounterVec,
-    lost_rows: IntCounterVec,
     rate: Histogram,
 }
 
@@ -41,14 +36,7 @@ impl Metrics {
                 "trigpoint_recording_dropped_total",
                 "Observations lost because the disk could not keep up",
             )?,
-            spool_errors: IntCounter::new(
-                "trigpoint_spool_errors_total",
-                "Tries to write a batch to the spool that failed",
-            )?,
-            waiting_bytes: IntGauge::new(
-                "trigpoint_unspooled_bytes",
-                "Bytes of batches that wait in memory because the spool takes none",
-            )?,
+            outbox: OutboxMetrics::new(registry)?,
             event_readers: IntGauge::new("trigpoint_event_readers", "Readers of the event socket")?,
             dropped_event_readers: IntCounter::new(
                 "trigpoint_dropped_event_readers_total",
@@ -70,25 +58,6 @@ impl Metrics {
                 Opts::new("trigpoint_refused_tests_total", "Tests that were not started"),
                 &["reason"],
             )?,
-            rows: IntCounterVec::new(
-                Opts::new("trigpoint_recorded_rows_total", "Rows written to the spool"),
-                &["table"],
-            )?,
-            batches: IntCounterVec::new(
-                Opts::new("trigpoint_spooled_batches_total", "Batches written to the spool"),
-                &["table"],
-            )?,
-            bytes: IntCounterVec::new(
-                Opts::new("trigpoint_spooled_bytes_total", "Payload bytes written to the spool"),
-                &["table"],
-            )?,
-            lost_rows: IntCounterVec::new(
-                Opts::new(
-                    "trigpoint_lost_rows_total",
-                    "Rows that neither the spool nor memory could hold",
-                ),
-                &["table"],
-            )?,
             rate: Histogram::with_opts(
                 HistogramOpts::new("trigpoint_test_rate_megabits_per_s", "Rate of finished tests")
                     .buckets(RATES.to_vec()),
@@ -98,39 +67,21 @@ impl Metrics {
             Box::new(metrics.active_tests.clone()) as Box<dyn prometheus::core::Collector>,
             Box::new(metrics.connections.clone()),
             Box::new(metrics.recording_dropped.clone()),
-            Box::new(metrics.spool_errors.clone()),
-            Box::new(metrics.waiting_bytes.clone()),
             Box::new(metrics.event_readers.clone()),
             Box::new(metrics.dropped_event_readers.clone()),
             Box::new(metrics.lost_events.clone()),
             Box::new(metrics.events.clone()),
             Box::new(metrics.tests.clone()),
             Box::new(metrics.refusals.clone()),
-            Box::new(metrics.rows.clone()),
-            Box::new(metrics.batches.clone()),
-            Box::new(metrics.bytes.clone()),
-            Box::new(metrics.lost_rows.clone()),
             Box::new(metrics.rate.clone()),
         ] {
             registry.register(collector)?;
-        }
-        // There from the start, for alerts on their growth.
-        for table in TABLES {
-            metrics.recorded(table.name, 0, 0);
-            metrics.lost(table.name, 0);
         }
         Ok(metrics)
     }
 
     pub(crate) fn refused(&self, refusal: Refusal) {
         self.refusals.with_label_values(&[refusal.name()]).inc();
-    }
-
-    /// Rows are in the spool, as one batch.
-    pub(crate) fn recorded(&self, table: &str, rows: u64, bytes: u64) {
-        self.rows.with_label_values(&[table]).inc_by(rows);
-        self.batches.with_label_values(&[table]).inc_by(u64::from(rows > 0));
-        self.bytes.with_label_values(&[table]).inc_by(bytes);
     }
 
     /// The event socket was told of a connection.
@@ -140,10 +91,6 @@ impl Metrics {
             EventKind::Close => "close",
         };
         self.events.with_label_values(&[name]).inc();
-    }
-
-    pub(crate) fn lost(&self, table: &str, rows: u64) {
-        self.lost_rows.with_label_values(&[table]).inc_by(rows);
     }
 
     pub(crate) fn ended(

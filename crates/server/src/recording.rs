@@ -4,8 +4,6 @@
 //! queue and never wait; what does not fit is counted as dropped.  Rows that the
 //! disk refuses wait in memory, within a bound.
 
-mod outbox;
-
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -20,11 +18,10 @@ use trigpoint_record::tables::{FLOWS, SPEED_TESTS, STATIONS};
 use trigpoint_record::{Batch, FlowId, FlowIdPrefix, Station, Value};
 use trigpoint_sockdiag::{Closed, Family, FinalFrom, Flow, Polled, Recorder};
 use trigpoint_spool::Spool;
+use trigpoint_uplink::{Lost, Outbox};
 
 use crate::metrics::Metrics;
 use crate::{Error, clock};
-
-use outbox::{Lost, MAX_WAITING_BYTES, Outbox};
 
 const THREAD: &str = "recording";
 /// Observations that may wait, of about a kilobyte: some seconds of a busy station.
@@ -142,7 +139,7 @@ impl Writer {
             stations: Batch::new(&STATIONS),
             live: HashMap::new(),
             due: None,
-            outbox: Outbox::new(recording.spool.clone(), metrics, MAX_WAITING_BYTES),
+            outbox: Outbox::new(recording.spool.clone(), metrics.outbox),
             recording,
         }
     }

@@ -5,24 +5,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep_until, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tracing::error;
-use trigpoint_process::{Phase, Shutdown};
+use trigpoint_process::{Phase, Shutdown, listen};
 use trigpoint_record::tables::Pair;
 use trigpoint_record::tables::stations::{DrainSummary, Event, StationEvent};
 use trigpoint_sockdiag::{Counters, Sampler, Settings as SamplerSettings};
 
+use crate::accept::accept;
 use crate::admission::Admission;
 use crate::events::{self, EventSocket};
 use crate::measurer::Measurer;
 use crate::metrics::Metrics;
 use crate::recorders::Recorders;
 use crate::settings::{LameDuck, Settings};
-use crate::{Error, Recording, Shared, clock, connection, listen, recording};
+use crate::{Error, Recording, Shared, clock, connection, recording};
 
 /// How long the ends of the last connections may take to be seen.
 const FLOWS_END: Duration = Duration::from_secs(2);
@@ -34,6 +35,7 @@ pub struct Server {
     ws: Vec<TcpListener>,
     wss: Vec<TcpListener>,
     events: Option<EventSocket>,
+    event_readers: Vec<UnixStream>,
     congestion_control: Option<String>,
 }
 
@@ -46,7 +48,7 @@ impl Server {
         let ws = listen::bind(&settings.listen, settings.ws_port)?;
         let wss = listen::bind(&settings.listen, settings.wss_port)?;
         let events = settings.event_socket.as_deref().map(EventSocket::bind).transpose()?;
-        Ok(Self { settings, ws, wss, events, congestion_control })
+        Ok(Self { settings, ws, wss, events, event_readers: Vec::new(), congestion_control })
     }
 
     /// Addresses of ws and of the page.
@@ -57,6 +59,15 @@ impl Server {
     /// Addresses of wss and of the page over https.
     pub fn wss_addresses(&self) -> Vec<SocketAddr> {
         addresses(&self.wss)
+    }
+
+    /// The event socket for a reader in this process.
+    ///
+    /// Must be called inside a tokio runtime.
+    pub fn event_reader(&mut self) -> std::io::Result<UnixStream> {
+        let (near, far) = UnixStream::pair()?;
+        self.event_readers.push(near);
+        Ok(far)
     }
 
     /// Serves until `shutdown` is in its flushing phase and everything that was
@@ -71,8 +82,10 @@ impl Server {
         let local_ports =
             self.ws_addresses().iter().chain(&self.wss_addresses()).map(SocketAddr::port).collect();
         let prefix = recording.prefix.clone();
-        let events = self.events.take();
-        let events = events.map(|socket| events::start(socket, prefix.clone(), metrics.clone()));
+        let (socket, readers) = (self.events.take(), std::mem::take(&mut self.event_readers));
+        let is_told = socket.is_some() || !readers.is_empty();
+        let events =
+            is_told.then(|| events::start(socket, readers, prefix.clone(), metrics.clone()));
         let (events, telling) = events.unzip();
         let (recorder, recording_thread) = recording::start(recording, metrics.clone())?;
         recorder.station(event(Event::Appeared, self.facts()));
@@ -170,7 +183,7 @@ impl Server {
             let (shared, connections) = (Arc::clone(shared), Arc::clone(&connections));
             accepting.spawn(async move {
                 let mut serving = Serving { shared, tls, connections: JoinSet::new() };
-                listen::accept(listener, connections, |stream, permit| {
+                accept(listener, connections, |stream, permit| {
                     serving.start(stream, permit);
                 })
                 .await;

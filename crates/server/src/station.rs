@@ -6,20 +6,19 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use prometheus::Registry;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::oneshot;
 use tracing::error;
 use trigpoint_process::admin::{self, Admin};
-use trigpoint_process::{Failure, Phase, Shutdown, VERSION, termination};
+use trigpoint_process::{Failure, Phase, Shutdown, VERSION, listen, termination};
 use trigpoint_record::FlowIdPrefix;
 use trigpoint_spool::Spool;
-use trigpoint_uplink::{Endpoint, Uplink};
+use trigpoint_uplink::{Delivery, Endpoint, Uplink};
 
 use crate::service::congestion_control;
-use crate::{Metrics, Recording, Server, listen};
+use crate::{Metrics, Recording, Server};
 
 mod flags;
-mod metrics;
 
 pub use flags::{Defaults, Flags};
 
@@ -74,6 +73,9 @@ pub enum Error {
     /// The service does not start.
     #[error(transparent)]
     Server(#[from] crate::Error),
+    /// The admin endpoint has no port.
+    #[error(transparent)]
+    Admin(#[from] listen::Error),
     /// A metric has its name twice.
     #[error(transparent)]
     Metrics(#[from] prometheus::Error),
@@ -110,7 +112,7 @@ impl Station {
             })
             .transpose()?;
         let status = uplink.as_ref().map(|running| running.uplink.status());
-        registry.register(Box::new(metrics::Delivery::new(spool.clone(), status)?))?;
+        registry.register(Box::new(Delivery::new(spool.clone(), status)?))?;
         let metrics = Metrics::new(&registry)?;
         let listen = server.listen.clone();
         let server = Server::bind(server)?;
@@ -138,6 +140,13 @@ impl Station {
     /// Addresses of the admin endpoint.
     pub fn admin_addresses(&self) -> Vec<SocketAddr> {
         self.admin.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// The event socket for a reader in this process.
+    ///
+    /// Must be called inside a tokio runtime.
+    pub fn event_reader(&mut self) -> std::io::Result<UnixStream> {
+        self.server.event_reader()
     }
 
     /// Serves until `shutdown` has come to its end, and moves it there.

@@ -1,4 +1,6 @@
-//! The stream from a spool to a collector: `trigpoint.ingest.v1` as a client.
+//! The stream from a spool to a collector: `trigpoint.ingest.v1` as a client;
+//! and the way of rows into that spool ([`Outbox`]), for every program that
+//! measures.
 //!
 //! It reads the spool in order, sends what it finds, and frees it once the
 //! collector says that it is durable and committed.  It owns reconnecting,
@@ -12,10 +14,12 @@
 
 mod backlog;
 mod backoff;
+mod delivery;
 mod endpoint;
 mod error;
 mod hello;
 mod link;
+mod outbox;
 mod pipe;
 mod session;
 mod status;
@@ -27,8 +31,10 @@ use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use trigpoint_record::Station;
 use trigpoint_spool::Spool;
 
+pub use delivery::Delivery;
 pub use endpoint::Endpoint;
 pub use error::{Error, NotFlushed};
+pub use outbox::{Lost, Outbox, OutboxMetrics};
 pub use pipe::{Incoming, Pipe, pipe};
 pub use status::Status;
 

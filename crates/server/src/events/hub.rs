@@ -67,14 +67,14 @@ impl Hub {
         }
     }
 
-    pub(super) async fn serve(mut self, socket: EventSocket, mut told: Receiver<Told>) {
+    pub(super) async fn serve(mut self, socket: Option<EventSocket>, mut told: Receiver<Told>) {
         loop {
             tokio::select! {
                 told = told.recv() => match told {
                     Some(told) => self.take(told),
                     None => break,
                 },
-                accepted = socket.accept() => match accepted {
+                accepted = accept(socket.as_ref()) => match accepted {
                     Ok(stream) => self.welcome(stream),
                     Err(error) => self.cannot_accept(&error).await,
                 },
@@ -147,7 +147,7 @@ impl Hub {
     }
 
     /// A new reader gets the connections that are open, as they were told.
-    fn welcome(&mut self, stream: UnixStream) {
+    pub(super) fn welcome(&mut self, stream: UnixStream) {
         if self.readers.len() >= MAX_READERS {
             self.metrics.dropped_event_readers.inc();
             warn!(MAX_READERS, "the event socket has as many readers as it takes: one is refused");
@@ -190,6 +190,13 @@ impl Hub {
     async fn cannot_accept(&self, error: &io::Error) {
         warn!(%error, "cannot accept readers of the event socket; trying again");
         tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+async fn accept(socket: Option<&EventSocket>) -> io::Result<UnixStream> {
+    match socket {
+        Some(socket) => socket.accept().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -5,11 +5,12 @@ use prometheus::proto::MetricFamily;
 use prometheus::{Gauge, IntCounter, IntGauge, Registry};
 use tokio::sync::watch;
 use trigpoint_spool::Spool;
-use trigpoint_uplink::Status;
+
+use crate::Status;
 
 /// Figures that are brought up to date by a scrape.
 #[derive(Debug)]
-pub(super) struct Delivery {
+pub struct Delivery {
     spool: Spool,
     status: Option<watch::Receiver<Status>>,
     figures: Registry,
@@ -24,7 +25,8 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn new(
+    /// Of a spool, and of its uplink if it has one.
+    pub fn new(
         spool: Spool,
         status: Option<watch::Receiver<Status>>,
     ) -> Result<Self, prometheus::Error> {

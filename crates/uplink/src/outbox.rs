@@ -1,5 +1,7 @@
 //! Batches on their way to the spool, in memory while the disk takes none.
 
+mod metrics;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -7,28 +9,30 @@ use tracing::{error, warn};
 use trigpoint_record::Batch;
 use trigpoint_spool::{Error, Spool};
 
-use crate::metrics::Metrics;
+pub use metrics::OutboxMetrics;
 
 /// Payload that waits at most: some ten minutes of a busy station.
-pub(super) const MAX_WAITING_BYTES: usize = 32 << 20;
+const MAX_WAITING_BYTES: usize = 32 << 20;
 /// Between tries to write to a spool that refuses.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long a station that ends goes on trying.
 const LAST_TRIES: Duration = Duration::from_secs(5);
 
 /// Rows that neither disk nor memory could hold, by table.
-pub(super) type Lost = BTreeMap<&'static str, u64>;
+pub type Lost = BTreeMap<&'static str, u64>;
 
 /// Hands batches to the spool in their order.
-pub(super) struct Outbox {
+#[derive(Debug)]
+pub struct Outbox {
     spool: Spool,
-    metrics: Metrics,
+    metrics: OutboxMetrics,
     max_waiting_bytes: usize,
     waiting: VecDeque<Encoded>,
     waiting_bytes: usize,
     trouble: Option<Trouble>,
 }
 
+#[derive(Debug)]
 struct Encoded {
     table: &'static str,
     rows: u64,
@@ -36,6 +40,7 @@ struct Encoded {
 }
 
 /// The spool refuses.
+#[derive(Debug)]
 struct Trouble {
     since: Instant,
     next_try: Instant,
@@ -43,13 +48,18 @@ struct Trouble {
 }
 
 impl Outbox {
-    pub(super) fn new(spool: Spool, metrics: Metrics, max_waiting_bytes: usize) -> Self {
+    /// Nothing waits; of what will, 32 MiB may.
+    pub fn new(spool: Spool, metrics: OutboxMetrics) -> Self {
+        Self::bounded(spool, metrics, MAX_WAITING_BYTES)
+    }
+
+    fn bounded(spool: Spool, metrics: OutboxMetrics, max_waiting_bytes: usize) -> Self {
         let waiting = VecDeque::new();
         Self { spool, metrics, max_waiting_bytes, waiting, waiting_bytes: 0, trouble: None }
     }
 
     /// Takes a batch; never waits for a disk that refuses it.
-    pub(super) fn push(&mut self, batch: &Batch) {
+    pub fn push(&mut self, batch: &Batch) {
         let payload = trigpoint_wire::encode(batch);
         let rows = batch.rows() as u64;
         self.waiting_bytes += payload.len();
@@ -67,12 +77,12 @@ impl Outbox {
     }
 
     /// When to try again.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         self.trouble.as_ref().map(|trouble| trouble.next_try)
     }
 
     /// Tries again if it is time; gives what was lost if that ended the trouble.
-    pub(super) fn retry(&mut self) -> Option<Lost> {
+    pub fn retry(&mut self) -> Option<Lost> {
         self.due().filter(|due| *due <= Instant::now())?;
         self.write();
         self.metrics.waiting_bytes.set(self.waiting_bytes as i64);
@@ -89,7 +99,7 @@ impl Outbox {
     }
 
     /// Tries for a last while, then gives up what is left.
-    pub(super) fn finish(mut self) {
+    pub fn finish(mut self) {
         let end = Instant::now() + LAST_TRIES;
         while let Some(due) = self.due().filter(|due| *due <= end) {
             std::thread::park_timeout(due.saturating_duration_since(Instant::now()));
@@ -189,8 +199,8 @@ mod tests {
         let settings = Settings { segment_bytes: 1, ..Settings::default() };
         let spool = Spool::open(&path, settings).unwrap();
         let registry = Registry::new();
-        let metrics = Metrics::new(&registry).unwrap();
-        let outbox = Outbox::new(spool.clone(), metrics, max_waiting_bytes);
+        let metrics = OutboxMetrics::new(&registry).unwrap();
+        let outbox = Outbox::bounded(spool.clone(), metrics, max_waiting_bytes);
         Bench { outbox, spool, registry, path, _directory: directory }
     }
 
