@@ -14,6 +14,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("trigpoint-record", 0, &["trigpoint-tcpinfo"]),
     ("trigpoint-websocket", 0, &[]),
     ("trigpoint-ndt7", 0, &[]),
+    ("trigpoint-multipath", 0, &[]),
     ("trigpoint-wire", 1, &[]),
     ("trigpoint-mlab", 1, &[]),
     ("trigpoint-sockdiag", 2, &[]),

@@ -1,0 +1,388 @@
+//! One trace: answers and the passing of time in, probes out.
+
+mod record;
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::lattice::{End, Lattice, Outcome};
+use crate::planner::{Planner, Sweep, Wanted};
+use crate::repeat::Balancing;
+use crate::settings::{Settings, Strategy};
+use crate::{Flow, Path, Probe, ProbeId, Purpose, Reply, ReplyKind, StoppingPoints};
+pub(crate) use record::Record;
+
+/// Path changes that a trace puts up with.
+const MAX_PATH_CHANGES: u8 = 3;
+
+/// Why a trace has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// Every branch leads to the destination.
+    Completed,
+    /// A branch ended in as many silent hops as the gap limit allows.
+    GapLimit,
+    /// A branch ended in Destination Unreachable.
+    Unreachable,
+    /// A branch came back to where it had been.
+    Loop,
+    /// A branch goes on beyond the largest time to live.
+    HopLimit,
+    /// All probes were sent.
+    ProbeBudget,
+    /// The time is over.
+    TimeBudget,
+    /// The path changed again and again.
+    Unstable,
+}
+
+/// What is to be done now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// This probe is to be sent; it counts as sent now.
+    Send(Probe),
+    /// Nothing is to be sent before an answer comes or this time.
+    Wait {
+        /// On the clock of the caller.
+        until: Duration,
+    },
+    /// The trace is over.
+    Done(StopReason),
+}
+
+/// A trace to one destination.
+///
+/// Times are those of one monotonic clock, since a moment that the caller
+/// chooses.  Call [`Trace::next`] until it says to wait, tell answers by
+/// [`Trace::on_reply`] as they come, and call [`Trace::on_timeout`] at the time
+/// that it names.
+#[derive(Debug)]
+pub struct Trace {
+    settings: Settings,
+    start: Duration,
+    points: StoppingPoints,
+    lattice: Lattice,
+    records: Vec<Record>,
+    addresses: Vec<IpAddr>,
+    /// Probes on their way, oldest first; those that were answered are skipped.
+    outstanding: VecDeque<u16>,
+    wanted: VecDeque<Wanted>,
+    /// Something is known that was not when the last sweep listed what is wanted.
+    is_stale: bool,
+    path_changes: u8,
+    ignored_replies: u32,
+    stop: Option<StopReason>,
+}
+
+impl Trace {
+    /// A trace that starts now.
+    pub fn new(settings: Settings, now: Duration) -> Self {
+        Self {
+            start: now,
+            points: StoppingPoints::new(settings.failure_probability.per_vertex()),
+            lattice: Lattice::new(),
+            records: Vec::new(),
+            addresses: Vec::new(),
+            outstanding: VecDeque::new(),
+            wanted: VecDeque::new(),
+            is_stale: true,
+            path_changes: 0,
+            ignored_replies: 0,
+            stop: None,
+            settings,
+        }
+    }
+
+    /// What to do now.
+    pub fn next(&mut self, now: Duration) -> Next {
+        let deadline = self.start + self.settings.max_duration;
+        if self.stop.is_none() && now >= deadline {
+            self.stop = Some(StopReason::TimeBudget);
+        }
+        if self.stop.is_none() && self.is_stale {
+            self.sweep();
+        }
+        if let Some(reason) = self.stop {
+            return Next::Done(reason);
+        }
+        let mut until = deadline;
+        if let Some(&oldest) = self.outstanding.front() {
+            until = until.min(self.expiry(oldest));
+        }
+        if self.wanted.is_empty() || self.records.len() < usize::from(self.settings.max_probes) {
+            let earliest = |wanted: &Wanted| self.lattice.hop(usize::from(wanted.ttl)).pace.earliest;
+            if let Some(index) = self.wanted.iter().position(|wanted| earliest(wanted) <= now) {
+                return Next::Send(self.send(index, now));
+            }
+            let paced = self.wanted.iter().map(earliest).min();
+            return Next::Wait { until: until.min(paced.unwrap_or(until)) };
+        }
+        if self.outstanding.is_empty() {
+            self.stop = Some(StopReason::ProbeBudget);
+            return Next::Done(StopReason::ProbeBudget);
+        }
+        Next::Wait { until }
+    }
+
+    fn sweep(&mut self) {
+        self.is_stale = false;
+        let sweep = Planner {
+            settings: &self.settings,
+            points: &mut self.points,
+            lattice: &mut self.lattice,
+            wanted: &mut self.wanted,
+        }
+        .sweep();
+        match sweep {
+            Sweep::Open => {}
+            Sweep::Finished => self.stop = Some(self.why_finished()),
+            Sweep::HopLimit => self.stop = Some(StopReason::HopLimit),
+            Sweep::PathChanged(ttl) => {
+                self.change_path(ttl);
+                if self.stop.is_none() {
+                    self.sweep();
+                }
+            }
+        }
+    }
+
+    fn change_path(&mut self, ttl: usize) {
+        self.path_changes += 1;
+        self.lattice.restart(ttl);
+        self.wanted.clear();
+        self.is_stale = true;
+        if self.path_changes > MAX_PATH_CHANGES {
+            self.stop = Some(StopReason::Unstable);
+        }
+    }
+
+    /// The worst end of any branch.
+    fn why_finished(&self) -> StopReason {
+        let hops = (1..self.lattice.len()).map(|ttl| self.lattice.hop(ttl));
+        let ends = hops.flat_map(|hop| {
+            hop.present().filter_map(|vertex| hop.vertices[usize::from(vertex)].end)
+        });
+        let ends: Vec<End> = ends.collect();
+        let has = |wanted: fn(&End) -> bool| ends.iter().any(wanted);
+        if has(|end| *end == End::Silence) {
+            StopReason::GapLimit
+        } else if has(|end| *end == End::Loop) {
+            StopReason::Loop
+        } else if has(|end| matches!(end, End::Unreachable(_))) {
+            StopReason::Unreachable
+        } else {
+            StopReason::Completed
+        }
+    }
+
+    fn send(&mut self, index: usize, now: Duration) -> Probe {
+        let wanted = self.wanted.remove(index).expect("the index of a wanted probe");
+        let ttl = usize::from(wanted.ttl);
+        let hop = self.lattice.hop_mut(ttl);
+        let level = hop.pace.level();
+        hop.pace.on_send(now, self.settings.rate_per_s);
+        hop.in_flight += 1;
+        let epoch = hop.epoch;
+        match wanted.purpose {
+            Purpose::Discovery => self.lattice.send(ttl, wanted.flow),
+            Purpose::PerPacketTest => {
+                if let Some(test) = self.test(ttl, wanted.vertex) {
+                    test.on_send();
+                }
+            }
+            Purpose::PathCheck => {}
+        }
+        let id = self.records.len() as u16;
+        self.records.push(Record::new(wanted, level, epoch, now.saturating_sub(self.start)));
+        self.outstanding.push_back(id);
+        Probe { id: ProbeId(id), ttl: wanted.ttl, flow: Flow(wanted.flow) }
+    }
+
+    fn test(&mut self, ttl: usize, vertex: u16) -> Option<&mut crate::repeat::RepeatTest> {
+        let vertex = self.lattice.hop_mut(ttl - 1).vertices.get_mut(usize::from(vertex))?;
+        match &mut vertex.balancing {
+            Balancing::Testing(test) => Some(test),
+            _ => None,
+        }
+    }
+
+    fn expiry(&self, id: u16) -> Duration {
+        let sent = self.start + self.records[usize::from(id)].sent();
+        sent + self.settings.reply_timeout
+    }
+
+    /// Time has passed: probes that are too old are lost.
+    pub fn on_timeout(&mut self, now: Duration) {
+        while let Some(&oldest) = self.outstanding.front() {
+            let record = &mut self.records[usize::from(oldest)];
+            let is_due = self.start + record.sent() + self.settings.reply_timeout <= now;
+            if !record.is_answered() && !is_due {
+                return;
+            }
+            self.outstanding.pop_front();
+            if !record.is_answered() {
+                record.is_lost = true;
+                let record = *record;
+                self.lose(record);
+            }
+        }
+    }
+
+    fn lose(&mut self, record: Record) {
+        let ttl = usize::from(record.ttl);
+        let hop = self.lattice.hop_mut(ttl);
+        let is_excused = hop.pace.on_loss(record.level);
+        if record.epoch != hop.epoch {
+            return;
+        }
+        hop.in_flight -= 1;
+        if let (Purpose::Discovery, Outcome::Pending(before)) =
+            (record.purpose, hop.outcome(record.flow))
+        {
+            hop.set(record.flow, Outcome::Lost(before + 1));
+        }
+        if is_excused {
+            hop.excuse_losses();
+        }
+        if record.purpose == Purpose::PerPacketTest
+            && let Some(test) = self.test(ttl, record.vertex)
+        {
+            test.on_loss();
+        }
+        self.learned(ttl);
+    }
+
+    fn learned(&mut self, ttl: usize) {
+        self.lattice.reopen(ttl);
+        self.is_stale = true;
+    }
+
+    /// An answer has come.  False if it is of no use: no such probe was sent,
+    /// or it has its answer.
+    pub fn on_reply(&mut self, id: ProbeId, reply: &Reply, now: Duration) -> bool {
+        let index = usize::from(id.0);
+        let is_awaited = self.records.get(index).is_some_and(|record| !record.is_answered());
+        if self.stop.is_some() || !is_awaited {
+            self.ignored_replies += 1;
+            return false;
+        }
+        let address = self.address(reply.from);
+        let received = now.saturating_sub(self.start);
+        let record = &mut self.records[index];
+        record.answer(address, reply.kind, received);
+        let record = *record;
+        let hop = self.lattice.hop_mut(usize::from(record.ttl));
+        if !record.is_lost {
+            hop.pace.on_answer(record.level);
+        }
+        if record.epoch == hop.epoch {
+            hop.in_flight -= u16::from(!record.is_lost);
+            self.place(record, address, reply);
+        }
+        true
+    }
+
+    fn place(&mut self, record: Record, address: u16, reply: &Reply) {
+        let ttl = usize::from(record.ttl);
+        let hop = self.lattice.hop_mut(ttl);
+        let vertex = hop.answering(address);
+        let known = &mut hop.vertices[usize::from(vertex)];
+        known.answers += 1;
+        if known.labels.is_empty() {
+            known.labels.clone_from(&reply.labels);
+        }
+        hop.answers += 1;
+        self.learned(ttl);
+        match record.purpose {
+            Purpose::Discovery => self.discover(ttl, record.flow, vertex, reply.kind),
+            Purpose::PerPacketTest => {
+                if let Some(test) = self.test(ttl, record.vertex) {
+                    test.on_answer(vertex);
+                }
+            }
+            Purpose::PathCheck => {
+                if vertex != record.vertex {
+                    self.change_path(ttl);
+                }
+            }
+        }
+    }
+
+    fn discover(&mut self, ttl: usize, flow: u16, vertex: u16, kind: ReplyKind) {
+        let hop = self.lattice.hop_mut(ttl);
+        if let Outcome::At(known) = hop.outcome(flow)
+            && hop.vertices[usize::from(known)].address.is_some()
+        {
+            // The answers to both of two attempts came after all.
+            return;
+        }
+        hop.answered_flows += 1;
+        hop.set(flow, Outcome::At(vertex));
+        let answered = hop.answered_flows;
+        let known = &mut hop.vertices[usize::from(vertex)];
+        known.last_found = answered;
+        let Some(address) = known.address else { return };
+        let end = match kind {
+            ReplyKind::Destination => Some(End::Destination),
+            ReplyKind::Unreachable(code) => Some(End::Unreachable(code)),
+            ReplyKind::TimeExceeded => {
+                self.lattice.is_loop(ttl, flow, address).then_some(End::Loop)
+            }
+        };
+        if let Some(end) = end {
+            self.lattice.hop_mut(ttl).vertices[usize::from(vertex)].end = Some(end);
+            self.lattice.end_flow(ttl, flow);
+        }
+    }
+
+    fn address(&mut self, address: IpAddr) -> u16 {
+        let known = self.addresses.iter().position(|known| *known == address);
+        known.unwrap_or_else(|| {
+            self.addresses.push(address);
+            self.addresses.len() - 1
+        }) as u16
+    }
+
+    /// Why it stopped, if it has.
+    pub fn stop_reason(&self) -> Option<StopReason> {
+        self.stop
+    }
+
+    /// What is known of the path; at any time, also before the trace is over.
+    pub fn path(&self) -> Path {
+        crate::path::build(self)
+    }
+
+    pub(crate) fn strategy(&self) -> Strategy {
+        self.settings.strategy
+    }
+
+    pub(crate) fn failure_probability(&self) -> f64 {
+        self.points.failure_probability()
+    }
+
+    pub(crate) fn lattice(&self) -> &Lattice {
+        &self.lattice
+    }
+
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    pub(crate) fn address_of(&self, address: u16) -> IpAddr {
+        self.addresses[usize::from(address)]
+    }
+
+    pub(crate) fn rate_per_s(&self) -> u32 {
+        self.settings.rate_per_s
+    }
+
+    pub(crate) fn path_changes(&self) -> u8 {
+        self.path_changes
+    }
+
+    pub(crate) fn ignored_replies(&self) -> u32 {
+        self.ignored_replies
+    }
+}
