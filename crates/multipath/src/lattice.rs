@@ -112,6 +112,11 @@ impl Lattice {
         }
     }
 
+    /// Whether the flow was probed at the hop and its place is known by that.
+    pub(crate) fn is_seen(&self, ttl: usize, flow: u16) -> bool {
+        matches!(self.outcome(ttl, flow), Outcome::At(_))
+    }
+
     /// The flow got an answer from the vertex that ends it.
     pub(crate) fn end_flow(&mut self, ttl: usize, flow: u16) {
         // Behind a per-packet balancer a flow may end here now and there later.
@@ -140,21 +145,12 @@ impl Lattice {
         before.iter().any(is_here) && !self.hops[..=ttl].iter().any(|hop| hop.is_unordered)
     }
 
-    /// The path is another one from this hop on: what was known is void.
-    pub(crate) fn restart(&mut self, ttl: usize) {
-        for hop in &mut self.hops[ttl..] {
-            hop.restart();
-        }
-        for end in &mut self.ends {
-            if usize::from(*end) >= ttl {
-                *end = 0;
-            }
-        }
-        let before = &mut self.hops[ttl - 1];
-        before.is_full = false;
-        for vertex in &mut before.vertices {
-            vertex.balancing = crate::repeat::Balancing::Unknown;
-        }
-        self.reopen(ttl);
+    /// The path is another one: what was known is void.  Of the hops before the
+    /// one where that was noticed too, since they may have been asked earlier.
+    pub(crate) fn restart(&mut self) {
+        self.hops[0] = Hop::source();
+        self.hops[1..].iter_mut().for_each(Hop::restart);
+        self.ends.fill(0);
+        self.complete = 0;
     }
 }

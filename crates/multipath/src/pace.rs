@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// Halvings: from 500 per second to one, which is Linux's default limit.
 const SLOWEST: usize = 9;
-/// Probes after which a rate is judged while others are still on their way.
-const JUDGED_AFTER: u16 = 20;
+/// Probes at lower rates that show whether the rate matters.
+const TELLING: u16 = 20;
 
 /// Answers and losses at one rate.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,8 +37,6 @@ pub(crate) struct Pace {
     pub(crate) earliest: Duration,
     /// How often the rate was halved.
     level: u8,
-    /// Of the present level.
-    in_flight: u16,
     tallies: [Tally; SLOWEST + 1],
     /// The rate is not why probes are lost.
     is_settled: bool,
@@ -54,27 +52,18 @@ impl Pace {
     pub(crate) fn on_send(&mut self, now: Duration, rate_per_s: u32) {
         let first = Duration::from_secs(1) / rate_per_s.max(1);
         self.earliest = now + first * (1 << self.level);
-        self.in_flight += 1;
     }
 
     /// A probe that was sent at `level` was answered in time.
     pub(crate) fn on_answer(&mut self, level: u8) {
         self.tallies[usize::from(level)].answered += 1;
-        self.resolve(level);
     }
 
     /// A probe that was sent at `level` was lost.  True if its loss, and that
     /// of all others so far, is laid to the rate, which is lower now.
     pub(crate) fn on_loss(&mut self, level: u8) -> bool {
         self.tallies[usize::from(level)].lost += 1;
-        self.resolve(level);
-        self.review() || level != self.level
-    }
-
-    fn resolve(&mut self, level: u8) {
-        if level == self.level {
-            self.in_flight = self.in_flight.saturating_sub(1);
-        }
+        level != self.level || self.review()
     }
 
     /// Whether the rate was lowered.
@@ -82,21 +71,20 @@ impl Pace {
         let level = usize::from(self.level);
         let here = self.tallies[level];
         let has_answered = self.tallies.iter().any(|tally| tally.answered > 0);
-        let is_judged = self.in_flight == 0 || here.total() >= JUDGED_AFTER;
         // One loss is repeated as it is; the rate takes more to be suspected.
         let is_lossy = here.lost >= 2 && here.loss() >= 0.1;
-        if self.is_settled || !has_answered || !is_judged || !is_lossy {
+        if self.is_settled || !has_answered || !is_lossy {
             return false;
         }
         if self.is_indifferent() {
             self.is_settled = true;
-            self.change_level(0);
+            self.level = 0;
             return false;
         }
         if level == SLOWEST {
             return false;
         }
-        self.change_level(self.level + 1);
+        self.level += 1;
         true
     }
 
@@ -113,13 +101,8 @@ impl Pace {
             answered: sum.answered + tally.answered,
             lost: sum.lost + tally.lost,
         });
-        slower.total() >= JUDGED_AFTER
+        slower.total() >= TELLING
             && (0.5 * first.loss()..1.5 * first.loss()).contains(&slower.loss())
-    }
-
-    fn change_level(&mut self, level: u8) {
-        self.level = level;
-        self.in_flight = 0;
     }
 }
 
@@ -153,7 +136,7 @@ mod tests {
         assert!(round(&mut pace, 6, 5));
         assert!(round(&mut pace, 1, 4));
         assert!(round(&mut pace, 2, 2));
-        assert!(!round(&mut pace, 2, 0));
+        assert!(!round(&mut pace, 2, 1));
         assert_eq!(pace.level(), 3);
         pace.on_send(Duration::ZERO, 500);
         assert_eq!(pace.earliest, Duration::from_millis(16));
@@ -171,10 +154,11 @@ mod tests {
     #[test]
     fn loss_that_stays_is_loss_and_the_rate_comes_back() {
         let mut pace = Pace::default();
-        round(&mut pace, 15, 5);
-        round(&mut pace, 15, 5);
+        for _ in 0..8 {
+            round(&mut pace, 6, 2);
+        }
         assert_eq!(pace.level(), 0);
-        assert!(!round(&mut pace, 15, 5));
+        assert!(!round(&mut pace, 6, 2));
     }
 
     #[test]

@@ -41,8 +41,8 @@ pub(crate) enum Sweep {
     Finished,
     /// A branch goes on beyond the largest time to live.
     HopLimit,
-    /// The path is another one, from this hop on.
-    PathChanged(usize),
+    /// The path is another one than it was.
+    PathChanged,
 }
 
 /// The state of one pair of hops.
@@ -81,7 +81,7 @@ impl Planner<'_> {
             self.lattice.reach(ttl + 1);
             let progress = self.onward(ttl, is_ahead);
             if progress == Progress::PathChanged {
-                return Sweep::PathChanged(ttl + 1);
+                return Sweep::PathChanged;
             }
             if progress == Progress::Complete && !is_ahead {
                 self.lattice.close(ttl + 1);
@@ -183,15 +183,12 @@ impl Planner<'_> {
     /// Lost flows, again: all of them where something answers, a few where not.
     fn ask_again(&mut self, ttl: usize, pair: &Pair) {
         let is_silent = self.lattice.hop(ttl).is_silent();
-        let most = if is_silent { ASKED_AGAIN } else { usize::MAX };
-        let given_up: usize = match is_silent {
-            true => self.lattice.hop(ttl).vertices.iter().map(|v| usize::from(v.flows)).sum(),
-            false => 0,
+        let given_up = self.lattice.hop(ttl).vertices.iter().map(|v| usize::from(v.flows)).sum();
+        let most = match is_silent {
+            true => ASKED_AGAIN.saturating_sub(pair.asked_again).saturating_sub(given_up),
+            false => usize::MAX,
         };
-        let lost = pair.lost.iter().copied();
-        let lost = lost.filter(|&flow| matches!(self.lattice.outcome(ttl, flow), Outcome::Lost(_)));
-        let again: Vec<u16> = lost.take(most.saturating_sub(given_up)).collect();
-        for flow in again {
+        for &flow in pair.lost.iter().take(most) {
             self.want(ttl, flow);
         }
     }

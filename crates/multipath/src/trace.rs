@@ -13,6 +13,8 @@ use crate::settings::{Settings, Strategy};
 use crate::{Flow, Path, Probe, ProbeId, Purpose, Reply, ReplyKind, StoppingPoints};
 pub(crate) use record::Record;
 
+/// Answers and losses after which there is a sweep in any case.
+const MOST_NEWS: usize = 8;
 /// Path changes that a trace puts up with.
 const MAX_PATH_CHANGES: u8 = 3;
 
@@ -68,8 +70,10 @@ pub struct Trace {
     /// Probes on their way, oldest first; those that were answered are skipped.
     outstanding: VecDeque<u16>,
     wanted: VecDeque<Wanted>,
-    /// Something is known that was not when the last sweep listed what is wanted.
-    is_stale: bool,
+    /// Probes on their way.
+    in_flight: usize,
+    /// Answers and losses since the last sweep.
+    news: usize,
     path_changes: u8,
     ignored_replies: u32,
     stop: Option<StopReason>,
@@ -86,7 +90,8 @@ impl Trace {
             addresses: Vec::new(),
             outstanding: VecDeque::new(),
             wanted: VecDeque::new(),
-            is_stale: true,
+            in_flight: 0,
+            news: MOST_NEWS,
             path_changes: 0,
             ignored_replies: 0,
             stop: None,
@@ -100,7 +105,10 @@ impl Trace {
         if self.stop.is_none() && now >= deadline {
             self.stop = Some(StopReason::TimeBudget);
         }
-        if self.stop.is_none() && self.is_stale {
+        // What is listed stays right, so a sweep may wait for a share of what is
+        // to come: its cost grows with the flows, and so does their number.
+        let share = (self.in_flight + self.wanted.len()) / MOST_NEWS;
+        if self.stop.is_none() && self.news > share.min(MOST_NEWS - 1) {
             self.sweep();
         }
         if let Some(reason) = self.stop {
@@ -126,7 +134,7 @@ impl Trace {
     }
 
     fn sweep(&mut self) {
-        self.is_stale = false;
+        self.news = 0;
         let sweep = Planner {
             settings: &self.settings,
             points: &mut self.points,
@@ -138,8 +146,8 @@ impl Trace {
             Sweep::Open => {}
             Sweep::Finished => self.stop = Some(self.why_finished()),
             Sweep::HopLimit => self.stop = Some(StopReason::HopLimit),
-            Sweep::PathChanged(ttl) => {
-                self.change_path(ttl);
+            Sweep::PathChanged => {
+                self.change_path();
                 if self.stop.is_none() {
                     self.sweep();
                 }
@@ -147,11 +155,11 @@ impl Trace {
         }
     }
 
-    fn change_path(&mut self, ttl: usize) {
+    fn change_path(&mut self) {
         self.path_changes += 1;
-        self.lattice.restart(ttl);
+        self.lattice.restart();
         self.wanted.clear();
-        self.is_stale = true;
+        self.news = MOST_NEWS;
         if self.path_changes > MAX_PATH_CHANGES {
             self.stop = Some(StopReason::Unstable);
         }
@@ -196,6 +204,7 @@ impl Trace {
         let id = self.records.len() as u16;
         self.records.push(Record::new(wanted, level, epoch, now.saturating_sub(self.start)));
         self.outstanding.push_back(id);
+        self.in_flight += 1;
         Probe { id: ProbeId(id), ttl: wanted.ttl, flow: Flow(wanted.flow) }
     }
 
@@ -224,6 +233,7 @@ impl Trace {
             if !record.is_answered() {
                 record.is_lost = true;
                 let record = *record;
+                self.in_flight -= 1;
                 self.lose(record);
             }
         }
@@ -255,7 +265,7 @@ impl Trace {
 
     fn learned(&mut self, ttl: usize) {
         self.lattice.reopen(ttl);
-        self.is_stale = true;
+        self.news += 1;
     }
 
     /// An answer has come.  False if it is of no use: no such probe was sent,
@@ -274,6 +284,7 @@ impl Trace {
         let record = *record;
         let hop = self.lattice.hop_mut(usize::from(record.ttl));
         if !record.is_lost {
+            self.in_flight -= 1;
             hop.pace.on_answer(record.level);
         }
         if record.epoch == hop.epoch {
@@ -303,7 +314,7 @@ impl Trace {
             }
             Purpose::PathCheck => {
                 if vertex != record.vertex {
-                    self.change_path(ttl);
+                    self.change_path();
                 }
             }
         }

@@ -14,8 +14,12 @@ pub(crate) struct Pair {
     pub(crate) busy: u32,
     /// Flows that were lost at the second hop and not yet given up.
     pub(crate) lost: Vec<u16>,
+    /// Flows that are asked for again at the second hop.
+    pub(crate) asked_again: usize,
     /// Vertices of the second hop that are silent because of lost probes only.
     noise: Vec<bool>,
+    /// By vertex of the second hop: some flow was seen there and at the first.
+    is_witnessed: Vec<bool>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,7 +41,9 @@ impl Pair {
             samples: 0,
             busy: 0,
             lost: Vec::new(),
+            asked_again: 0,
             noise: next.vertices.iter().map(|vertex| !vertex.counts()).collect(),
+            is_witnessed: vec![ttl == 0; next_width],
         };
         for flow in 0..lattice.fresh() {
             let outcome = next.outcome(flow);
@@ -50,6 +56,7 @@ impl Pair {
                     pair.samples += u32::from(!pair.noise[usize::from(vertex)]);
                     if let Some(place) = place {
                         pair.edges[place * next_width + usize::from(vertex)] += 1;
+                        pair.is_witnessed[usize::from(vertex)] |= lattice.is_seen(ttl, flow);
                     }
                 }
                 Outcome::Pending(_) | Outcome::Lost(_) => {
@@ -57,8 +64,10 @@ impl Pair {
                     if let Some(place) = place {
                         pair.counts[place].busy += 1;
                     }
-                    if let Outcome::Lost(_) = outcome {
-                        pair.lost.push(flow);
+                    match outcome {
+                        Outcome::Lost(_) => pair.lost.push(flow),
+                        Outcome::Pending(lost) => pair.asked_again += usize::from(lost > 0),
+                        Outcome::Unprobed | Outcome::At(_) => {}
                     }
                 }
                 Outcome::Unprobed => {
@@ -103,6 +112,11 @@ impl Pair {
     /// Vertices of the next hop that follow the vertex.
     pub(crate) fn successors(&self, from: u16) -> impl Iterator<Item = u16> + '_ {
         self.from(from).map(|(to, _)| to)
+    }
+
+    /// Whether some flow was seen at the vertex of the next hop and at this hop.
+    pub(crate) fn is_witnessed(&self, to: u16) -> bool {
+        self.is_witnessed[usize::from(to)]
     }
 
     /// Vertices of the hop that precede the vertex of the next one.

@@ -80,21 +80,20 @@ impl Planner<'_> {
         }
     }
 
-    /// For each vertex of the next hop whose predecessor is not known, one of
-    /// its flows is probed at the hop.
+    /// For each vertex of the next hop of which no flow was seen at this hop, one
+    /// is probed here.  Where this hop has shown one vertex only, that is taken
+    /// for its predecessor until then; so one that was missed shows itself by
+    /// what follows it, and no edge rests on an assumption.
     pub(super) fn complete_backward(&mut self, ttl: usize, pair: &Pair) {
-        let without: Vec<u16> = {
-            let next = self.lattice.hop(ttl + 1);
-            let is_without = |&to: &u16| answers(next, to) && pair.predecessors(to).next().is_none();
-            next.present().filter(is_without).collect()
-        };
-        for vertex in without {
-            let mut flows = self.unplaced(ttl, vertex);
-            let first = flows.next();
-            drop(flows);
-            if let Some(flow) = first {
-                self.want(ttl, flow);
-            }
+        let next = self.lattice.hop(ttl + 1);
+        if self.lattice.hop(ttl).is_silent() || next.width() < 2 {
+            return;
+        }
+        let is_without = |&to: &u16| answers(next, to) && !pair.is_witnessed(to);
+        let without = next.present().filter(is_without);
+        let flows: Vec<u16> = without.filter_map(|to| self.unplaced(ttl, to).next()).collect();
+        for flow in flows {
+            self.want(ttl, flow);
         }
     }
 
@@ -104,7 +103,6 @@ impl Planner<'_> {
         (0..lattice.fresh()).filter(move |&flow| {
             lattice.outcome(ttl + 1, flow) == Outcome::At(vertex)
                 && lattice.outcome(ttl, flow) == Outcome::Unprobed
-                && lattice.place(ttl, flow).is_none()
         })
     }
 }

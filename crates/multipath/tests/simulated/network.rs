@@ -1,7 +1,8 @@
 //! A network that carries probes, and the loop between it and a trace.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use trigpoint_multipath::{
@@ -10,18 +11,21 @@ use trigpoint_multipath::{
 
 use crate::topology::{Topology, Truth};
 
-/// Links of a path that a packet can pass.
+/// When a run begins: not 0, so that a time that is not relative to it shows.
+pub(crate) const START: Duration = Duration::from_secs(1000);
+
+/// Links that a packet can pass.
 const HOP_LIMIT: usize = 64;
 
 /// A network: a topology, and what goes wrong in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Network {
-    pub(crate) topology: Topology,
+    pub(crate) topology: Arc<Topology>,
     pub(crate) seed: u64,
     /// Share of probes, or of their answers, that are lost on each link.
     pub(crate) loss: f64,
-    /// From this time on, the network is another one.
-    pub(crate) change: Option<(Duration, Topology)>,
+    /// From this time on, the topology is another one.
+    change: Option<(Duration, Arc<Topology>)>,
     /// One way over one link.
     pub(crate) link_delay: Duration,
     buckets: Vec<(f64, Duration)>,
@@ -29,10 +33,17 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(crate) fn new(topology: Topology, seed: u64) -> Self {
+    pub(crate) fn new(topology: &Arc<Topology>, seed: u64) -> Self {
         let buckets = vec![(f64::INFINITY, Duration::ZERO); topology.routers.len()];
         let link_delay = Duration::from_micros(500);
+        let topology = Arc::clone(topology);
         Self { topology, seed, loss: 0.0, change: None, link_delay, buckets, packets: 0 }
+    }
+
+    /// The same, with another topology from this time on.
+    pub(crate) fn changing(mut self, time: Duration, topology: &Arc<Topology>) -> Self {
+        self.change = Some((time, Arc::clone(topology)));
+        self
     }
 
     /// The answer to a probe, and when it arrives; none if it is lost.
@@ -116,10 +127,8 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn new(settings: Settings, network: Network) -> Self {
-        // Not from 0, so that a time that is not relative to the start shows.
-        let now = Duration::from_secs(1000);
-        let trace = Trace::new(settings, now);
-        Self { trace, network, now, answers: BinaryHeap::new(), replies: Vec::new() }
+        let trace = Trace::new(settings, START);
+        Self { trace, network, now: START, answers: BinaryHeap::new(), replies: Vec::new() }
     }
 
     /// Does what is to be done now and moves on to the next moment at which
@@ -169,7 +178,7 @@ pub(crate) fn trace(settings: Settings, network: Network) -> Path {
     Run::new(settings, network).finish()
 }
 
-/// What a trace found, in the terms of the truth.
+/// What a trace found, in the terms of the truth (without its count).
 pub(crate) fn found(path: &Path) -> Truth {
     let mut truth = Truth::default();
     for hop in &path.hops {
@@ -179,12 +188,10 @@ pub(crate) fn found(path: &Path) -> Truth {
     let address = |ttl: u8, index: usize| {
         path.hops[usize::from(ttl) - 1].vertices[index].address
     };
-    let mut ways: BTreeSet<(u8, usize)> = BTreeSet::new();
     for edge in &path.edges {
         let from = if edge.ttl == 0 { None } else { address(edge.ttl, edge.from) };
         if let Some(to) = address(edge.ttl + 1, edge.to) {
             truth.edges.insert((edge.ttl, from, to));
-            truth.branching += usize::from(!ways.insert((edge.ttl, edge.from)));
         }
     }
     truth

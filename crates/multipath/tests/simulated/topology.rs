@@ -1,9 +1,11 @@
 //! Networks: routers, what each does, and which follow it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use trigpoint_multipath::MplsLabel;
+
+use crate::network::mix;
 
 /// What a router does.
 #[derive(Debug, Clone)]
@@ -51,7 +53,7 @@ pub(crate) struct Truth {
     pub(crate) vertices: BTreeSet<(u8, IpAddr)>,
     /// From (hop 0 is the source and has no address) to.
     pub(crate) edges: BTreeSet<(u8, Option<IpAddr>, IpAddr)>,
-    /// Vertices with more than one successor, by time to live.
+    /// Vertices with more than one successor.
     pub(crate) branching: usize,
 }
 
@@ -86,6 +88,24 @@ impl Topology {
             start += width;
         }
         Self { routers }
+    }
+
+    /// Layers of random widths up to `widest`, linked at random: each router has
+    /// one to three successors, and none is without a predecessor.
+    pub(crate) fn random(seed: u64, widest: u64) -> Self {
+        let depth = 2 + mix(&[seed, 1]) % 4;
+        let layer = |depth| 1 + (mix(&[seed, 2, depth]) % widest) as usize;
+        let mut widths = vec![1];
+        // One of the layers is as wide as it may be.
+        let wide = mix(&[seed, 3]) % depth;
+        widths.extend((0..depth).map(|n| if n == wide { widest as usize } else { layer(n) }));
+        widths.push(1);
+        Self::linked(&widths, |width, next, from, to| {
+            let is_even = if next >= width { to % width == from } else { from % next == to };
+            let chosen = |n| (mix(&[seed, 4, width as u64, from as u64, n]) % next as u64) as usize;
+            let ways = mix(&[seed, 5, width as u64, from as u64]) % 3;
+            is_even || (0..ways).any(|n| chosen(n) == to)
+        })
     }
 
     /// Fakeroute's format: a link per line, as two addresses; the source comes
@@ -155,22 +175,12 @@ impl Topology {
         truth
     }
 
-    /// Routers by time to live at which they are met first.
-    pub(crate) fn at_ttl(&self, wanted: usize) -> Vec<usize> {
-        let mut distances = BTreeMap::from([(0, 0)]);
-        let mut queue = vec![0];
-        let mut next = 0;
-        while let Some(&router) = queue.get(next) {
-            next += 1;
-            for &successor in &self.routers[router].successors {
-                let distance = distances[&router] + 1;
-                distances.entry(successor).or_insert_with(|| {
-                    queue.push(successor);
-                    distance
-                });
-            }
+    /// The same with something else about some routers.
+    pub(crate) fn with(mut self, routers: &[usize], change: impl Fn(&mut Router)) -> Self {
+        for &router in routers {
+            change(&mut self.routers[router]);
         }
-        distances.iter().filter(|entry| *entry.1 == wanted).map(|entry| *entry.0).collect()
+        self
     }
 }
 

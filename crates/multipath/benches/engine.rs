@@ -1,0 +1,114 @@
+//! What the engine costs: microseconds for each probe, and the memory of many
+//! traces at once.
+//!
+//! `cargo bench -p trigpoint-multipath` prints one line per figure.  Networks
+//! are simulated; what the simulation takes is measured on its own, by the same
+//! probes without an engine, and taken off.
+#![allow(clippy::print_stdout, reason = "figures are what a bench is for")]
+#![allow(clippy::unwrap_used, reason = "a bench may panic")]
+
+#[path = "../tests/simulated/network.rs"]
+#[allow(dead_code, reason = "shared with the tests")]
+mod network;
+#[path = "../tests/simulated/topology.rs"]
+#[allow(dead_code, reason = "shared with the tests")]
+mod topology;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use network::{Network, Run};
+use topology::Topology;
+use trigpoint_multipath::{Flow, Probe, ProbeId, Settings, Strategy};
+
+const REPEATS: usize = 15;
+
+fn main() {
+    for (name, widths) in [
+        ("chain of 12", &[1; 13][..]),
+        ("1-2-1", &[1, 2, 1]),
+        ("1-4-4-1", &[1, 4, 4, 1]),
+        ("1-16-1", &[1, 16, 1]),
+        ("1-28-1", &[1, 28, 1]),
+        ("12 hops with 4 x 4", &[1, 1, 1, 1, 4, 4, 1, 1, 1, 1, 1, 1, 1]),
+    ] {
+        for strategy in [Strategy::SinglePath, Strategy::Mda, Strategy::MdaLite] {
+            cost_per_probe(name, widths, strategy);
+        }
+    }
+    many(10_000, Strategy::Mda);
+    many(10_000, Strategy::MdaLite);
+}
+
+/// The median over repeats of 100 traces each.
+fn cost_per_probe(name: &str, widths: &[usize], strategy: Strategy) {
+    let topology = Arc::new(Topology::layers(widths));
+    let settings = Settings { strategy, ..Settings::default() };
+    let mut costs: Vec<f64> = Vec::new();
+    let mut probes = 0;
+    for _ in 0..REPEATS {
+        probes = 0;
+        let mut engine = Duration::ZERO;
+        for seed in 0..100 {
+            let mut run = Run::new(settings.clone(), Network::new(&topology, seed));
+            let start = Instant::now();
+            while run.step().is_none() {}
+            let with_network = start.elapsed();
+            let path = run.trace.path();
+            probes += path.probes.len();
+            let sent: Vec<Probe> = path
+                .probes
+                .iter()
+                .map(|probe| Probe { id: ProbeId(0), ttl: probe.ttl, flow: Flow(probe.flow.0) })
+                .collect();
+            let mut network = Network::new(&topology, seed);
+            let start = Instant::now();
+            for probe in sent {
+                std::hint::black_box(network.carry(probe, network::START));
+            }
+            engine += with_network.saturating_sub(start.elapsed());
+        }
+        costs.push(engine.as_secs_f64() * 1e6 / probes as f64);
+    }
+    costs.sort_by(f64::total_cmp);
+    println!(
+        "{name:20} {strategy:10?} {:6.2} us per probe (fastest {:.2}), {} probes per trace",
+        costs[REPEATS / 2],
+        costs[0],
+        probes / 100
+    );
+}
+
+/// All traces at once, each a step at a time, in turn.
+fn many(count: u64, strategy: Strategy) {
+    let topology = Arc::new(Topology::layers(&[1, 1, 1, 1, 4, 4, 1, 1, 2, 1, 1, 1, 1]));
+    let settings = Settings { strategy, ..Settings::default() };
+    let before = resident_bytes();
+    let start = Instant::now();
+    let mut runs: Vec<Run> = (0..count)
+        .map(|seed| Run::new(settings.clone(), Network::new(&topology, seed)))
+        .collect();
+    let (mut running, mut most) = (runs.len(), 0);
+    while running > 0 {
+        running = runs.iter_mut().filter_map(|run| run.step().is_none().then_some(())).count();
+        most = most.max(resident_bytes());
+    }
+    let elapsed = start.elapsed();
+    let probes: usize = runs.iter().map(|run| run.trace.path().probes.len()).sum();
+    let bytes = most.saturating_sub(before);
+    println!(
+        "{count} {strategy:?} traces at once: {:.1} MB, {} bytes for each trace with its network, \
+         {} probes for each, {:.2} s, {:.2} us per probe with the network",
+        bytes as f64 / 1e6,
+        bytes as u64 / count,
+        probes as u64 / count,
+        elapsed.as_secs_f64(),
+        elapsed.as_secs_f64() * 1e6 / probes as f64
+    );
+}
+
+fn resident_bytes() -> usize {
+    let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = status.split_whitespace().nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
