@@ -85,9 +85,8 @@ fn many(count: u64, strategy: Strategy) {
     let settings = Settings { strategy, ..Settings::default() };
     let before = resident_bytes();
     let start = Instant::now();
-    let mut runs: Vec<Run> = (0..count)
-        .map(|seed| Run::new(settings.clone(), Network::new(&topology, seed)))
-        .collect();
+    let mut runs: Vec<Run> =
+        (0..count).map(|seed| Run::new(settings.clone(), Network::new(&topology, seed))).collect();
     let (mut running, mut most) = (runs.len(), 0);
     while running > 0 {
         running = runs.iter_mut().filter_map(|run| run.step().is_none().then_some(())).count();

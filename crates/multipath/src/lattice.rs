@@ -97,7 +97,9 @@ impl Lattice {
     pub(crate) fn place(&self, ttl: usize, flow: u16) -> Option<u16> {
         let hop = &self.hops[ttl];
         match hop.outcome(flow) {
-            Outcome::At(vertex) if !hop.is_unordered && hop.vertices[usize::from(vertex)].counts() => {
+            Outcome::At(vertex)
+                if !hop.is_unordered && hop.vertices[usize::from(vertex)].counts() =>
+            {
                 Some(vertex)
             }
             Outcome::Pending(_) | Outcome::Lost(_) => None,

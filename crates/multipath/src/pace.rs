@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Halvings: from 500 per second to one, which is Linux's default limit.
 const SLOWEST: usize = 9;
 /// Probes at lower rates that show whether the rate matters.
-const TELLING: u16 = 20;
+const TELLING: u16 = 50;
 
 /// Answers and losses at one rate.
 #[derive(Debug, Clone, Copy, Default)]
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn loss_that_stays_is_loss_and_the_rate_comes_back() {
         let mut pace = Pace::default();
-        for _ in 0..8 {
+        for _ in 0..9 {
             round(&mut pace, 6, 2);
         }
         assert_eq!(pace.level(), 0);

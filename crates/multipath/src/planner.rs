@@ -183,10 +183,12 @@ impl Planner<'_> {
     /// Lost flows, again: all of them where something answers, a few where not.
     fn ask_again(&mut self, ttl: usize, pair: &Pair) {
         let is_silent = self.lattice.hop(ttl).is_silent();
-        let given_up = self.lattice.hop(ttl).vertices.iter().map(|v| usize::from(v.flows)).sum();
-        let most = match is_silent {
-            true => ASKED_AGAIN.saturating_sub(pair.asked_again).saturating_sub(given_up),
-            false => usize::MAX,
+        let given_up: usize =
+            self.lattice.hop(ttl).vertices.iter().map(|vertex| usize::from(vertex.flows)).sum();
+        let most = if is_silent {
+            ASKED_AGAIN.saturating_sub(pair.asked_again + given_up)
+        } else {
+            usize::MAX
         };
         for &flow in pair.lost.iter().take(most) {
             self.want(ttl, flow);

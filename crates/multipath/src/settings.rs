@@ -78,7 +78,7 @@ impl Default for Settings {
             failure_probability: FailureProbability::PerTrace(0.05),
             max_probes: 3000,
             max_ttl: 32,
-            max_duration: Duration::from_secs(60),
+            max_duration: Duration::from_mins(1),
             gap_limit: 3,
             attempts: 2,
             reply_timeout: Duration::from_secs(1),

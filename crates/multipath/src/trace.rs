@@ -67,7 +67,7 @@ pub struct Trace {
     lattice: Lattice,
     records: Vec<Record>,
     addresses: Vec<IpAddr>,
-    /// Probes on their way, oldest first; those that were answered are skipped.
+    /// Probes on their way, oldest first, and some that were answered since.
     outstanding: VecDeque<u16>,
     wanted: VecDeque<Wanted>,
     /// Probes on their way.
@@ -119,14 +119,15 @@ impl Trace {
             until = until.min(self.expiry(oldest));
         }
         if self.wanted.is_empty() || self.records.len() < usize::from(self.settings.max_probes) {
-            let earliest = |wanted: &Wanted| self.lattice.hop(usize::from(wanted.ttl)).pace.earliest;
+            let earliest =
+                |wanted: &Wanted| self.lattice.hop(usize::from(wanted.ttl)).pace.earliest;
             if let Some(index) = self.wanted.iter().position(|wanted| earliest(wanted) <= now) {
                 return Next::Send(self.send(index, now));
             }
             let paced = self.wanted.iter().map(earliest).min();
             return Next::Wait { until: until.min(paced.unwrap_or(until)) };
         }
-        if self.outstanding.is_empty() {
+        if self.in_flight == 0 {
             self.stop = Some(StopReason::ProbeBudget);
             return Next::Done(StopReason::ProbeBudget);
         }
@@ -290,6 +291,10 @@ impl Trace {
         if record.epoch == hop.epoch {
             hop.in_flight -= u16::from(!record.is_lost);
             self.place(record, address, reply);
+        }
+        let is_answered = |id: &u16| self.records[usize::from(*id)].is_answered();
+        while self.outstanding.front().is_some_and(is_answered) {
+            self.outstanding.pop_front();
         }
         true
     }

@@ -89,9 +89,9 @@ impl Pair {
         let start = usize::from(from) * self.next_width;
         let row = &self.edges[start..start + self.next_width];
         let is_noise = &self.noise;
-        (0..).zip(row.iter().copied()).filter(|&(to, flows): &(u16, u16)| {
-            flows > 0 && !is_noise[usize::from(to)]
-        })
+        (0..)
+            .zip(row.iter().copied())
+            .filter(|&(to, flows): &(u16, u16)| flows > 0 && !is_noise[usize::from(to)])
     }
 
     /// Flows through the vertex whose place at the next hop is known.
@@ -143,7 +143,8 @@ impl Pair {
             };
             let answering = (0..self.next_width as u16).filter(|&to| answers(to));
             let shares = answering.map(|to| self.flows(from, to)).filter(|&flows| flows > 0);
-            let (ways, answered) = shares.fold((0, 0), |(n, sum), flows| (n + 1, sum + u32::from(flows)));
+            let (ways, answered) =
+                shares.fold((0, 0), |(n, sum), flows| (n + 1, sum + u32::from(flows)));
             let unanswered = u32::from(self.flows(from, to));
             answered == 0 || (unanswered >= 2 && 4 * unanswered * ways >= answered)
         };

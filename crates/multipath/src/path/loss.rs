@@ -5,6 +5,8 @@
 //! its loss ends at a lower rate, comes at the end of each burst, and is not
 //! shared by the hops beyond.
 
+use std::collections::BTreeSet;
+
 use crate::lattice::Outcome;
 use crate::{Purpose, Trace};
 
@@ -41,10 +43,12 @@ pub(super) fn of_hop(trace: &Trace, ttl: usize) -> HopLoss {
     HopLoss { probes, replies, is_rate_limited, loss }
 }
 
-/// In the order of sending, without probes to what is silent by itself.
+/// In the order of sending, without probes to what is silent by itself; a flow
+/// that is lost again and again counts once at each rate.
 fn fates(trace: &Trace, is_asked_for: impl Fn(usize) -> bool) -> Vec<Fate> {
     let lattice = trace.lattice();
     let mut fates = Vec::new();
+    let mut lost = BTreeSet::new();
     for record in trace.records() {
         let ttl = usize::from(record.ttl);
         if !is_asked_for(ttl) || record.epoch != lattice.hop(ttl).epoch {
@@ -57,9 +61,17 @@ fn fates(trace: &Trace, is_asked_for: impl Fn(usize) -> bool) -> Vec<Fate> {
             }
             _ => false,
         };
-        let is_answered = record.is_answered() && !record.is_lost;
-        if (is_answered || record.is_lost) && record.purpose != Purpose::PathCheck && !is_silence {
-            fates.push((record.level, is_answered));
+        if is_silence || record.purpose == Purpose::PathCheck {
+            continue;
+        }
+        let mut is_first = || {
+            record.purpose != Purpose::Discovery
+                || lost.insert((record.ttl, record.flow, record.level))
+        };
+        if record.is_answered() {
+            fates.push((record.level, true));
+        } else if record.is_lost && is_first() {
+            fates.push((record.level, false));
         }
     }
     fates
@@ -115,7 +127,8 @@ fn ends_at_a_lower_rate(fates: &[Fate]) -> bool {
 fn ends_bursts(fates: &[Fate]) -> bool {
     let (mut excess, mut variance) = (0.0, 0.0);
     for level in 0..=fates.iter().map(|&(level, _)| level).max().unwrap_or(0) {
-        let burst: Vec<bool> = fates.iter().filter(|fate| fate.0 == level).map(|fate| fate.1).collect();
+        let burst: Vec<bool> =
+            fates.iter().filter(|fate| fate.0 == level).map(|fate| fate.1).collect();
         let answered = burst.iter().filter(|&&is_answered| is_answered).count() as f64;
         let lost = burst.len() as f64 - answered;
         let mut answered_so_far = 0.0;

@@ -54,9 +54,9 @@ impl Planner<'_> {
         };
         let place = |flow: u16| lattice.place(ttl - 1, flow);
         let known = (0..lattice.fresh()).filter(is_idle);
-        let from_before = known.clone().filter(|&flow| {
-            place(flow).is_some_and(|vertex| is_before[usize::from(vertex)])
-        });
+        let from_before = known
+            .clone()
+            .filter(|&flow| place(flow).is_some_and(|vertex| is_before[usize::from(vertex)]));
         let unknown = known.filter(|&flow| place(flow).is_none());
         from_before.chain(unknown).chain(lattice.fresh()..u16::MAX).take(count).collect()
     }

@@ -22,7 +22,8 @@ impl Planner<'_> {
         if self.wanted.len() > listed || self.lattice.hop(ttl).in_flight > 0 {
             return;
         }
-        let (width, next_width) = (self.lattice.hop(ttl).width(), self.lattice.hop(ttl + 1).width());
+        let (width, next_width) =
+            (self.lattice.hop(ttl).width(), self.lattice.hop(ttl + 1).width());
         if width > 1 && next_width > 1 && !self.lattice.hop(ttl + 1).is_silent() {
             self.meshing_test(ttl, pair, width >= next_width);
             if self.wanted.len() == listed && needs_mda(self, ttl, pair) {

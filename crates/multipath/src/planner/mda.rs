@@ -33,12 +33,10 @@ impl Planner<'_> {
             if matches!(balancing, Balancing::Testing(_)) {
                 continue;
             }
-            let target = match is_silent {
-                true => share,
-                false => self.target(pair.successors(vertex).count()),
-            };
+            let target =
+                if is_silent { share } else { self.target(pair.successors(vertex).count()) };
             let has = u32::from(pair.samples_of(vertex)) + u32::from(pair.busy_of(vertex));
-            let need = target.saturating_sub(has) as u16;
+            let need = u16::try_from(target.saturating_sub(has)).unwrap_or(u16::MAX);
             forward[usize::from(vertex)] = need.min(pair.idle_of(vertex));
             missing[usize::from(vertex)] = need - forward[usize::from(vertex)];
         }

@@ -52,7 +52,9 @@ impl Planner<'_> {
         }
         let next = self.lattice.hop(ttl + 1);
         let repeated = (0..self.lattice.fresh()).find_map(|flow| match next.outcome(flow) {
-            Outcome::At(to) if answers(next, to) && self.lattice.place(ttl, flow) == Some(vertex) => {
+            Outcome::At(to)
+                if answers(next, to) && self.lattice.place(ttl, flow) == Some(vertex) =>
+            {
                 Some((flow, to))
             }
             _ => None,

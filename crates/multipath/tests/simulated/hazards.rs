@@ -221,7 +221,7 @@ fn a_wide_diamond_behind_default_limits_is_whole_or_says_why_not() {
         let path = run(topology.clone(), strategy, 1);
         let whole = found(&path).vertices == topology.truth().vertices;
         assert!(whole || path.stop == Some(StopReason::TimeBudget));
-        assert!(last_answer(&path) <= Duration::from_secs(60));
+        assert!(last_answer(&path) <= Duration::from_mins(1));
         assert!(path.hops[0].is_rate_limited);
         assert!(path.hops.iter().filter(|hop| hop.is_rate_limited).all(|hop| hop.loss.is_none()));
     }
@@ -360,7 +360,7 @@ fn each_probe_has_its_purpose_and_times() {
     for probe in &path.probes {
         let reply = probe.reply.as_ref().unwrap();
         let round_trip = Duration::from_millis(u64::from(probe.ttl));
-        assert_eq!(reply.received - probe.sent, round_trip);
+        assert_eq!(reply.received, probe.sent + round_trip);
     }
     let of = |purpose| path.probes.iter().filter(|probe| probe.purpose == purpose).count();
     assert_eq!((of(Purpose::PerPacketTest), of(Purpose::PathCheck)), (11, 0));

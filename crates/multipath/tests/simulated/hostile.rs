@@ -25,15 +25,12 @@ struct World {
 }
 
 fn worlds() -> impl Generator<Value = World> {
-    let strategies = prop_oneof![
-        Just(Strategy::SinglePath),
-        Just(Strategy::Mda),
-        Just(Strategy::MdaLite)
-    ];
+    let strategies =
+        prop_oneof![Just(Strategy::SinglePath), Just(Strategy::Mda), Just(Strategy::MdaLite)];
     let shares = (0..100_u64, 0..30_u64, 0..40_u64, 0..30_u64);
     (any::<u64>(), strategies, shares, 0..9_u64, 1..5_u8, 1..700_u16).prop_map(
-        |(seed, strategy, (lost, late, ending, repeated), addresses, gap_limit, max_probes)| World {
-            seed, strategy, lost, late, ending, repeated, addresses, gap_limit, max_probes,
+        |(seed, strategy, (lost, late, ending, repeated), addresses, gap_limit, max_probes)| {
+            World { seed, strategy, lost, late, ending, repeated, addresses, gap_limit, max_probes }
         },
     )
 }
@@ -87,7 +84,8 @@ impl World {
                 }
                 Next::Wait { until } => {
                     prop_assert!(until > now);
-                    let is_idle = trace.path().probes.iter().all(|p| p.was_lost || p.reply.is_some());
+                    let is_idle =
+                        trace.path().probes.iter().all(|p| p.was_lost || p.reply.is_some());
                     prop_assert!(
                         !is_idle || until < now + settings.reply_timeout,
                         "waits for nothing"
@@ -122,6 +120,7 @@ impl World {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn every_trace_ends(world in worlds()) {
         world.run()?;

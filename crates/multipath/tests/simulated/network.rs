@@ -185,9 +185,7 @@ pub(crate) fn found(path: &Path) -> Truth {
         let addresses = hop.vertices.iter().filter_map(|vertex| vertex.address);
         truth.vertices.extend(addresses.map(|address| (hop.ttl, address)));
     }
-    let address = |ttl: u8, index: usize| {
-        path.hops[usize::from(ttl) - 1].vertices[index].address
-    };
+    let address = |ttl: u8, index: usize| path.hops[usize::from(ttl) - 1].vertices[index].address;
     for edge in &path.edges {
         let from = if edge.ttl == 0 { None } else { address(edge.ttl, edge.from) };
         if let Some(to) = address(edge.ttl + 1, edge.to) {
