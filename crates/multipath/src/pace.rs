@@ -38,6 +38,8 @@ pub(crate) struct Pace {
     /// How often the rate was halved.
     level: u8,
     tallies: [Tally; SLOWEST + 1],
+    /// How often the rate was halved since the last answer.
+    unheard: u8,
     /// The rate is not why probes are lost.
     is_settled: bool,
 }
@@ -57,6 +59,7 @@ impl Pace {
     /// A probe that was sent at `level` was answered in time.
     pub(crate) fn on_answer(&mut self, level: u8) {
         self.tallies[usize::from(level)].answered += 1;
+        self.unheard = 0;
     }
 
     /// A probe that was sent at `level` was lost.  True if its loss, and that
@@ -85,24 +88,21 @@ impl Pace {
             return false;
         }
         self.level += 1;
+        self.unheard += 1;
         true
     }
 
     /// Slower was no better: either as lossy over many probes, or twice silent,
     /// where a bucket would have had a token.
     fn is_indifferent(&self) -> bool {
-        let level = usize::from(self.level);
-        let is_silent = |tally: Tally| tally.answered == 0 && tally.lost > 0;
-        if level >= 2 && is_silent(self.tallies[level]) && is_silent(self.tallies[level - 1]) {
-            return true;
-        }
         let first = self.tallies[0];
         let slower = self.tallies[1..].iter().fold(Tally::default(), |sum, tally| Tally {
             answered: sum.answered + tally.answered,
             lost: sum.lost + tally.lost,
         });
-        slower.total() >= TELLING
-            && (0.5 * first.loss()..1.5 * first.loss()).contains(&slower.loss())
+        let is_as_lossy = slower.total() >= TELLING
+            && (0.5 * first.loss()..1.5 * first.loss()).contains(&slower.loss());
+        self.unheard >= 2 || is_as_lossy
     }
 }
 

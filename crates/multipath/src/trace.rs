@@ -318,7 +318,11 @@ impl Trace {
                 }
             }
             Purpose::PathCheck => {
-                if vertex != record.vertex {
+                let sought = &self.lattice.hop(ttl).vertices[usize::from(record.vertex)];
+                if sought.address.is_none() {
+                    // It was not silent after all.
+                    self.discover(ttl, record.flow, vertex, reply.kind);
+                } else if vertex != record.vertex {
                     self.change_path();
                 }
             }
@@ -372,6 +376,10 @@ impl Trace {
 
     pub(crate) fn strategy(&self) -> Strategy {
         self.settings.strategy
+    }
+
+    pub(crate) fn reply_timeout(&self) -> Duration {
+        self.settings.reply_timeout
     }
 
     pub(crate) fn failure_probability(&self) -> f64 {

@@ -6,6 +6,7 @@
 //! shared by the hops beyond.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::lattice::Outcome;
 use crate::{Purpose, Trace};
@@ -21,9 +22,14 @@ pub(super) struct HopLoss {
     pub(super) loss: Option<f64>,
 }
 
-/// A probe whose fate is known: the halvings of the rate at which it was sent,
-/// and whether it was answered.
-type Fate = (u8, bool);
+/// A probe whose fate is known.
+#[derive(Debug, Clone, Copy)]
+struct Fate {
+    sent: Duration,
+    /// How often the hop's rate was halved then.
+    level: u8,
+    is_answered: bool,
+}
 
 pub(super) fn of_hop(trace: &Trace, ttl: usize) -> HopLoss {
     let sent = trace.records().iter().filter(|record| usize::from(record.ttl) == ttl);
@@ -36,7 +42,9 @@ pub(super) fn of_hop(trace: &Trace, ttl: usize) -> HopLoss {
     // A hop with few losses is not suspected of anything.
     let is_rate_limited = total.lost >= 2 && !hop.is_silent() && {
         let beyond = Counts::of(&fates(trace, |other| other > ttl));
-        total.is_worse_than(beyond) || ends_at_a_lower_rate(&here) || ends_bursts(&here)
+        total.is_worse_than(beyond)
+            || ends_at_a_lower_rate(&here)
+            || ends_bursts(&here, trace.reply_timeout() / 2)
     };
     let is_known = !is_rate_limited && !hop.is_silent() && total.sent() > 0;
     let loss = is_known.then(|| f64::from(total.lost) / f64::from(total.sent()));
@@ -69,9 +77,9 @@ fn fates(trace: &Trace, is_asked_for: impl Fn(usize) -> bool) -> Vec<Fate> {
                 || lost.insert((record.ttl, record.flow, record.level))
         };
         if record.is_answered() {
-            fates.push((record.level, true));
+            fates.push(Fate { sent: record.sent(), level: record.level, is_answered: true });
         } else if record.is_lost && is_first() {
-            fates.push((record.level, false));
+            fates.push(Fate { sent: record.sent(), level: record.level, is_answered: false });
         }
     }
     fates
@@ -85,7 +93,7 @@ struct Counts {
 
 impl Counts {
     fn of(fates: &[Fate]) -> Self {
-        let answered = fates.iter().filter(|(_, is_answered)| *is_answered).count() as u32;
+        let answered = fates.iter().filter(|fate| fate.is_answered).count() as u32;
         Self { answered, lost: fates.len() as u32 - answered }
     }
 
@@ -116,24 +124,21 @@ fn ln_binomial(n: u32, k: u32) -> f64 {
 }
 
 fn ends_at_a_lower_rate(fates: &[Fate]) -> bool {
-    let slowest = fates.iter().map(|&(level, _)| level).max().unwrap_or(0);
-    let (slow, fast): (Vec<Fate>, Vec<Fate>) =
-        fates.iter().partition(|&&(level, _)| level == slowest);
+    let slowest = fates.iter().map(|fate| fate.level).max().unwrap_or(0);
+    let (slow, fast): (Vec<Fate>, Vec<Fate>) = fates.iter().partition(|fate| fate.level == slowest);
     slowest > 0 && Counts::of(&fast).is_worse_than(Counts::of(&slow))
 }
 
-/// Whether, within the probes at one rate, those that came first were answered:
-/// Mann and Whitney's U over all rates, normal approximation.
-fn ends_bursts(fates: &[Fate]) -> bool {
+/// Whether, of the probes between two pauses, those that came first were
+/// answered: Mann and Whitney's U over all bursts, normal approximation.
+fn ends_bursts(fates: &[Fate], pause: Duration) -> bool {
     let (mut excess, mut variance) = (0.0, 0.0);
-    for level in 0..=fates.iter().map(|&(level, _)| level).max().unwrap_or(0) {
-        let burst: Vec<bool> =
-            fates.iter().filter(|fate| fate.0 == level).map(|fate| fate.1).collect();
-        let answered = burst.iter().filter(|&&is_answered| is_answered).count() as f64;
-        let lost = burst.len() as f64 - answered;
+    for burst in fates.chunk_by(|one, next| next.sent.saturating_sub(one.sent) < pause) {
+        let counts = Counts::of(burst);
+        let (answered, lost) = (f64::from(counts.answered), f64::from(counts.lost));
         let mut answered_so_far = 0.0;
-        for &is_answered in &burst {
-            if is_answered {
+        for fate in burst {
+            if fate.is_answered {
                 answered_so_far += 1.0;
             } else {
                 excess += answered_so_far;
@@ -143,22 +148,28 @@ fn ends_bursts(fates: &[Fate]) -> bool {
         variance += answered * lost * (answered + lost + 1.0) / 12.0;
     }
     // One-sided, at about one in a hundred.
-    variance > 0.0 && excess / variance.sqrt() > 2.4
+    variance > 0.0 && excess / f64::sqrt(variance) > 2.4
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{Counts, Fate, ends_at_a_lower_rate, ends_bursts};
 
+    const PAUSE: Duration = Duration::from_millis(500);
+
+    /// Probes at once, a second after those of the level before.
     fn burst(level: u8, pattern: &str) -> Vec<Fate> {
-        pattern.chars().map(|fate| (level, fate == 'a')).collect()
+        let sent = Duration::from_secs(u64::from(level));
+        pattern.chars().map(|fate| Fate { sent, level, is_answered: fate == 'a' }).collect()
     }
 
     #[test]
     fn a_bucket_answers_the_first_of_each_burst() {
         let limited = [burst(0, "aaaaaalllll"), burst(1, "allll"), burst(2, "alll")].concat();
-        assert!(ends_bursts(&limited));
-        assert!(!ends_bursts(&burst(0, "alaalaaalaalaaalaaaa")));
+        assert!(ends_bursts(&limited, PAUSE));
+        assert!(!ends_bursts(&burst(0, "alaalaaalaalaaalaaaa"), PAUSE));
     }
 
     #[test]

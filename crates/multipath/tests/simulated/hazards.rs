@@ -222,6 +222,7 @@ fn a_wide_diamond_behind_default_limits_is_whole_or_says_why_not() {
         let whole = found(&path).vertices == topology.truth().vertices;
         assert!(whole || path.stop == Some(StopReason::TimeBudget));
         assert!(last_answer(&path) <= Duration::from_mins(1));
+        assert_eq!(path.path_changes, 0);
         assert!(path.hops[0].is_rate_limited);
         assert!(path.hops.iter().filter(|hop| hop.is_rate_limited).all(|hop| hop.loss.is_none()));
     }
