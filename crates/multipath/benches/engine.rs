@@ -15,13 +15,13 @@ mod network;
 mod topology;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use network::{Network, Run};
 use topology::Topology;
-use trigpoint_multipath::{Flow, Probe, ProbeId, Settings, Strategy};
+use trigpoint_multipath::{Path, Probe, ProbeRecord, Settings, Strategy};
 
 const REPEATS: usize = 15;
+const TRACES: u64 = 100;
 
 fn main() {
     for (name, widths) in [
@@ -47,36 +47,37 @@ fn cost_per_probe(name: &str, widths: &[usize], strategy: Strategy) {
     let mut costs: Vec<f64> = Vec::new();
     let mut probes = 0;
     for _ in 0..REPEATS {
-        probes = 0;
-        let mut engine = Duration::ZERO;
-        for seed in 0..100 {
-            let mut run = Run::new(settings.clone(), Network::new(&topology, seed));
-            let start = Instant::now();
+        let new_run = |seed| Run::new(settings.clone(), Network::new(&topology, seed));
+        let mut runs: Vec<Run> = (0..TRACES).map(new_run).collect();
+        let start = cpu_time();
+        for run in &mut runs {
             while run.step().is_none() {}
-            let with_network = start.elapsed();
-            let path = run.trace.path();
-            probes += path.probes.len();
-            let sent: Vec<Probe> = path
-                .probes
-                .iter()
-                .map(|probe| Probe { id: ProbeId(0), ttl: probe.ttl, flow: Flow(probe.flow.0) })
-                .collect();
-            let mut network = Network::new(&topology, seed);
-            let start = Instant::now();
-            for probe in sent {
-                std::hint::black_box(network.carry(probe, network::START));
-            }
-            engine += with_network.saturating_sub(start.elapsed());
         }
-        costs.push(engine.as_secs_f64() * 1e6 / probes as f64);
+        let with_network = cpu_time() - start;
+        let sent: Vec<Vec<Probe>> = runs.iter().map(|run| sent(&run.trace.path())).collect();
+        let start = cpu_time();
+        for (seed, sent) in (0..).zip(&sent) {
+            let mut network = Network::new(&topology, seed);
+            for probe in sent {
+                std::hint::black_box(network.carry(*probe, network::START));
+            }
+        }
+        let network = cpu_time() - start;
+        probes = sent.iter().map(Vec::len).sum();
+        costs.push((with_network - network) * 1e6 / probes as f64);
     }
     costs.sort_by(f64::total_cmp);
     println!(
         "{name:20} {strategy:10?} {:6.2} us per probe (fastest {:.2}), {} probes per trace",
         costs[REPEATS / 2],
         costs[0],
-        probes / 100
+        probes as u64 / TRACES
     );
+}
+
+fn sent(path: &Path) -> Vec<Probe> {
+    let probe = |probe: &ProbeRecord| Probe { id: probe.id, ttl: probe.ttl, flow: probe.flow };
+    path.probes.iter().map(probe).collect()
 }
 
 /// All traces at once, each a step at a time, in turn.
@@ -92,7 +93,7 @@ fn many(count: u64, strategy: Strategy) {
         running = runs.iter_mut().filter_map(|run| run.step().is_none().then_some(())).count();
         most = most.max(resident_bytes());
     }
-    let elapsed = start.elapsed();
+    let elapsed = cpu_time() - start;
     let probes: usize = runs.iter().map(|run| run.trace.path().probes.len()).sum();
     let bytes = most.saturating_sub(before);
     println!(
@@ -101,9 +102,17 @@ fn many(count: u64, strategy: Strategy) {
         bytes as f64 / 1e6,
         bytes as u64 / count,
         probes as u64 / count,
-        elapsed.as_secs_f64(),
-        elapsed.as_secs_f64() * 1e6 / probes as f64
+        elapsed,
+        elapsed * 1e6 / probes as f64
     );
+}
+
+/// Seconds for which this process had a processor: the machine's other load
+/// leaves it as it is.
+fn cpu_time() -> f64 {
+    let statistics = std::fs::read_to_string("/proc/self/schedstat").unwrap();
+    let nanoseconds: f64 = statistics.split_whitespace().next().unwrap().parse().unwrap();
+    nanoseconds / 1e9
 }
 
 fn resident_bytes() -> usize {
