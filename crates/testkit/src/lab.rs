@@ -17,11 +17,15 @@ mod engine;
 mod link;
 mod namespace;
 pub mod path;
+mod routers;
+mod topology;
 
 pub use counters::{Amount, Counters, DirectionCounters};
 pub use emulated::Emulated;
 pub use link::{Link, Shaper};
 pub use namespace::Namespace;
+pub use routers::{Balancing, Behaviour, Routers};
+pub use topology::{Node, Plan, Topology};
 
 /// Set in the process that runs inside of the namespaces: for a test, the file in
 /// which it leaves a proof that it was found and passed.

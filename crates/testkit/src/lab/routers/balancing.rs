@@ -1,0 +1,93 @@
+//! How a router chooses among several next hops.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::addresses::Addresses;
+use super::{feed, v6_way};
+use crate::lab::Namespace;
+use crate::lab::topology::Node;
+
+/// By what a router chooses among several next hops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Balancing {
+    /// Addresses, protocol and ports, by the kernel's own hash.
+    Ports,
+    /// The same for IPv4; for IPv6 addresses, protocol and flow label.
+    FlowLabel,
+    /// One after the other, packet by packet.
+    PerPacket,
+    /// The checksum of ICMP messages, which the kernel's own hash leaves out.
+    IcmpChecksum,
+}
+
+impl Balancing {
+    /// The rule that marks a packet with the number of its next hop, if that is not the
+    /// kernel's own choice.
+    fn mark(self, ways: usize, seed: usize) -> Option<String> {
+        match self {
+            Self::Ports | Self::FlowLabel => None,
+            Self::PerPacket => Some(format!("meta mark set numgen inc mod {ways} offset 1")),
+            Self::IcmpChecksum => {
+                // The checksum is the second half of the first four bytes.
+                let hash = format!("jhash @th,16,16 mod {ways} seed 0x{:x} offset 1", seed + 1);
+                Some(format!("meta l4proto {{ icmp, ipv6-icmp }} meta mark set {hash}"))
+            }
+        }
+    }
+}
+
+/// Lines for `ip -batch`: the routes to the target.
+pub(super) fn routes(
+    ways: &[String],
+    own_v4: Ipv4Addr,
+    own_v6: Ipv6Addr,
+    balancing: Balancing,
+) -> String {
+    let Addresses { v4, v6 } = Addresses::of(Node::Target);
+    let mut batch = String::new();
+    if let [way] = ways {
+        let _ = writeln!(batch, "route add {v4}/32 {way} src {own_v4}");
+        let _ = writeln!(batch, "route add {v6}/128 {} src {own_v6}", v6_way(way));
+    } else if !ways.is_empty() {
+        let hops = |way: &dyn Fn(&str) -> String| {
+            ways.iter().map(|it| format!("nexthop {} ", way(it))).collect::<String>()
+        };
+        let _ = writeln!(batch, "route add {v4}/32 {}", hops(&str::to_owned));
+        let _ = writeln!(batch, "route add {v6}/128 {}", hops(&v6_way));
+    }
+    if ways.len() > 1 && balancing.mark(ways.len(), 0).is_some() {
+        for (number, way) in ways.iter().enumerate() {
+            let table = number + 101;
+            let _ = writeln!(batch, "route add {v4}/32 {way} table {table}");
+            let _ = writeln!(batch, "route add {v6}/128 {} table {table}", v6_way(way));
+        }
+    }
+    batch
+}
+
+/// Marks packets and routes them by their mark, where the kernel's own choice is not
+/// what is wanted.
+#[track_caller]
+pub(super) fn rules(router: &Namespace, ways: &[String], balancing: Balancing) {
+    let seed = usize::from(router.name().bytes().fold(0_u8, u8::wrapping_add));
+    let Some(mark) = balancing.mark(ways.len(), seed).filter(|_| ways.len() > 1) else { return };
+    let Addresses { v4, v6 } = Addresses::of(Node::Target);
+    let script = format!(
+        "table inet balancing {{
+            chain choice {{
+                type filter hook prerouting priority mangle;
+                ip daddr {v4} {mark}
+                ip6 daddr {v6} {mark}
+            }}
+        }}
+"
+    );
+    feed(router.command("nft").args(["-f", "-"]), &script);
+    let rules: String = (1..=ways.len())
+        .map(|number| format!("rule add fwmark {number} lookup {}\n", number + 100))
+        .collect();
+    for family in ["-4", "-6"] {
+        feed(router.command("ip").args([family, "-batch", "-"]), &rules);
+    }
+}
