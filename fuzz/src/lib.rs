@@ -5,6 +5,8 @@
 
 pub mod batches;
 pub mod flow_events;
+pub mod control_messages;
+pub mod icmp_messages;
 pub mod ndt7_messages;
 pub mod netlink_replies;
 pub mod tcp_info;

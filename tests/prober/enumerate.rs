@@ -28,11 +28,12 @@ impl Enumerated {
         let mut enumerated = Self::default();
         let numbers: Vec<u16> = (0..flows).collect();
         for some in numbers.chunks(AT_ONCE) {
-            let probes: Vec<Probe> = some
-                .iter()
-                .flat_map(|flow| (1..=length).map(|ttl| Probe { ttl, flow: *flow, id: 0 }))
-                .collect();
-            enumerated.add(exchange(prober, trace, &probes));
+            // One TTL after the other: a TCP flow has one probe at a time.
+            for ttl in 1..=length {
+                let probe = |flow: &u16| Probe { ttl, flow: *flow, id: u32::from(ttl) };
+                let probes: Vec<Probe> = some.iter().map(probe).collect();
+                enumerated.add(exchange(prober, trace, &probes));
+            }
         }
         prober.close(trace);
         enumerated
@@ -90,4 +91,22 @@ pub(crate) fn events(prober: &mut Prober, count: usize) -> Vec<Event> {
         prober.wait(deadline, &mut events).unwrap();
     }
     events
+}
+
+/// Who answers `count` probes of one flow with one TTL.
+pub(crate) fn responders(prober: &mut Prober, target: Target, ttl: u8, count: u32) -> Vec<IpAddr> {
+    let trace = prober.open(target).unwrap();
+    let probes: Vec<Probe> = (0..count).map(|id| Probe { ttl, flow: 0, id }).collect();
+    let events = exchange(prober, trace, &probes);
+    prober.close(trace);
+    replies(events).into_iter().map(|reply| reply.responder).collect()
+}
+
+/// The answers among events.
+pub(crate) fn replies(events: Vec<Event>) -> Vec<Reply> {
+    let reply = |event| match event {
+        Event::Reply(reply) => Some(*reply),
+        Event::Lost { .. } => None,
+    };
+    events.into_iter().filter_map(reply).collect()
 }

@@ -18,6 +18,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("trigpoint-wire", 1, &[]),
     ("trigpoint-mlab", 1, &[]),
     ("trigpoint-sockdiag", 2, &[]),
+    ("trigpoint-prober", 2, &[]),
     ("trigpoint-spool", 2, &[]),
     ("trigpoint-uplink", 2, &["trigpoint-spool"]),
     ("trigpoint-lake", 2, &[]),

@@ -32,6 +32,7 @@ const STAGES: &[Stage] = &[
     ("truth of the data, short", |_| prove::short("truth")),
     ("freshness, short", |_| prove::short("fresh")),
     ("the network lab itself", |_| prove::short("lab")),
+    ("probes on real kernels", |_| prove::short("prober")),
     ("slow links, short", |_| prove::short("slow-links")),
     ("hostile clients, short", |_| prove::short("hostile")),
     ("disks of stations, short", |_| prove::short("spool")),

@@ -28,6 +28,7 @@ const SUITES: &[(&str, &str)] = &[
     ("truth", "truth"),
     ("fresh", "freshness"),
     ("lab", "lab"),
+    ("prober", "prober"),
     ("slow-links", "slow_links"),
     ("hostile", "hostile"),
     ("spool", "spool_faults"),
@@ -40,6 +41,15 @@ const SUITES: &[(&str, &str)] = &[
 
 const FUZZ_TARGETS: &[&str] =
     &["websocket_frames", "ndt7_messages", "tcp_info", "netlink_replies", "batches", "flow_events"];
+const FUZZ_TARGETS: &[&str] = &[
+    "websocket_frames",
+    "ndt7_messages",
+    "tcp_info",
+    "netlink_replies",
+    "batches",
+    "icmp_messages",
+    "control_messages",
+];
 
 /// What there is to prove.
 fn topics() -> impl Iterator<Item = &'static str> {
@@ -81,6 +91,9 @@ fn prove(topic: &str, full: bool) -> Result<Outcome> {
     match topic {
         "lab" | "slow-links" | "truth" | "hostile" | "spool" => {
             tools::debian(&[("tc", "iproute2"), ("ethtool", "ethtool"), ("python3", "python3")])?;
+        }
+        "prober" => {
+            tools::debian(&[("ip", "iproute2"), ("nft", "nftables")])?;
         }
         "stores" | "durable" | "fresh" => {
             test.env("VERSITYGW", tools::versitygw()?);

@@ -6,6 +6,7 @@
 //! choices; and policy 1 takes the hash that the sending socket left in the packet, so
 //! that two sockets with the same ports go different ways.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::process::{Command, Stdio};
@@ -46,7 +47,7 @@ impl Default for Behaviour {
 pub struct Routers {
     topology: Topology,
     source: Namespace,
-    routers: Vec<Namespace>,
+    between: Vec<Namespace>,
     target: Namespace,
 }
 
@@ -57,7 +58,7 @@ impl Routers {
         let routers = (0..topology.routers()).map(|at| Namespace::new(&format!("r{at}")));
         let network = Self {
             source: Namespace::new("source"),
-            routers: routers.collect(),
+            between: routers.collect(),
             target: Namespace::new("target"),
             topology,
         };
@@ -85,7 +86,7 @@ impl Routers {
 
     /// A router.
     pub fn router(&self, number: usize) -> &Namespace {
-        &self.routers[number]
+        &self.between[number]
     }
 
     /// The IPv4 address of a place: the one with which it answers.
@@ -109,14 +110,14 @@ impl Routers {
     }
 
     fn nodes(&self) -> impl Iterator<Item = Node> + use<> {
-        let routers = (0..self.routers.len()).map(Node::Router);
+        let routers = (0..self.topology.routers()).map(Node::Router);
         [Node::Source, Node::Target].into_iter().chain(routers)
     }
 
     fn host(&self, node: Node) -> &Namespace {
         match node {
             Node::Source => &self.source,
-            Node::Router(number) => &self.routers[number],
+            Node::Router(number) => &self.between[number],
             Node::Target => &self.target,
         }
     }
@@ -126,8 +127,9 @@ impl Routers {
         for (number, (near, far)) in self.topology.cables().iter().enumerate() {
             let [here, there] = [End::near(number), End::far(number)];
             let (near, far) = (self.host(*near).name(), self.host(*far).name());
-            batch += &format!(
-                "link add {} address {} netns {near} type veth peer name {} address {} netns {far}\n",
+            let _ = writeln!(
+                batch,
+                "link add {} address {} netns {near} type veth peer name {} address {} netns {far}",
                 here.interface(),
                 here.hardware(),
                 there.interface(),
@@ -156,8 +158,8 @@ impl Routers {
         // Answers all go back by the first way: only the way there has branches.
         if let Some(way) = towards_source.first() {
             let Addresses { v4: source_v4, v6: source_v6 } = Addresses::of(Node::Source);
-            batch += &format!("route add {source_v4}/32 {way} src {v4}\n");
-            batch += &format!("route add {source_v6}/128 {} src {v6}\n", v6_way(way));
+            let _ = writeln!(batch, "route add {source_v4}/32 {way} src {v4}");
+            let _ = writeln!(batch, "route add {source_v6}/128 {} src {v6}", v6_way(way));
         }
         batch += &balancing::routes(&towards_target, v4, v6, behaviour.balancing);
         let host = self.host(node);

@@ -46,15 +46,17 @@ pub(super) fn routes(
 ) -> String {
     let Addresses { v4, v6 } = Addresses::of(Node::Target);
     let mut batch = String::new();
-    if let [way] = ways {
-        let _ = writeln!(batch, "route add {v4}/32 {way} src {own_v4}");
-        let _ = writeln!(batch, "route add {v6}/128 {} src {own_v6}", v6_way(way));
-    } else if !ways.is_empty() {
-        let hops = |way: &dyn Fn(&str) -> String| {
-            ways.iter().map(|it| format!("nexthop {} ", way(it))).collect::<String>()
-        };
-        let _ = writeln!(batch, "route add {v4}/32 {}", hops(&str::to_owned));
-        let _ = writeln!(batch, "route add {v6}/128 {}", hops(&v6_way));
+    match ways {
+        [] => {}
+        [way] => {
+            let _ = writeln!(batch, "route add {v4}/32 {way} src {own_v4}");
+            let _ = writeln!(batch, "route add {v6}/128 {} src {own_v6}", v6_way(way));
+        }
+        _ => {
+            let hops = format!("nexthop {}", ways.join(" nexthop "));
+            let _ = writeln!(batch, "route add {v4}/32 {hops}");
+            let _ = writeln!(batch, "route add {v6}/128 {}", v6_way(&hops));
+        }
     }
     if ways.len() > 1 && balancing.mark(ways.len(), 0).is_some() {
         for (number, way) in ways.iter().enumerate() {
@@ -84,9 +86,10 @@ pub(super) fn rules(router: &Namespace, ways: &[String], balancing: Balancing) {
 "
     );
     feed(router.command("nft").args(["-f", "-"]), &script);
-    let rules: String = (1..=ways.len())
-        .map(|number| format!("rule add fwmark {number} lookup {}\n", number + 100))
-        .collect();
+    let mut rules = String::new();
+    for number in 1..=ways.len() {
+        let _ = writeln!(rules, "rule add fwmark {number} lookup {}", number + 100);
+    }
     for family in ["-4", "-6"] {
         feed(router.command("ip").args([family, "-batch", "-"]), &rules);
     }
