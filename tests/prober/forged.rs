@@ -163,7 +163,7 @@ fn a_pending_error_repeats_the_send() {
     on_stage("forged::a_pending_error_repeats_the_send", false, |stage| {
         let probe = stage.send(0, 0);
         for id in 1..=20 {
-            // The router's answer is queued before the send returns or soon after.
+            // It is queued at the source before this returns.
             stage.forger.time_exceeded(probe.source.port(), &forged(&probe.payload));
             stage.prober.send(stage.trace, Probe { ttl: 9, flow: 0, id }).unwrap();
         }

@@ -28,6 +28,7 @@ mod ledger;
 mod options;
 mod raw;
 mod receive;
+mod stamping;
 mod syn;
 mod waker;
 
@@ -38,6 +39,7 @@ use answer::Answer;
 use expiry::Expiry;
 use flow::{Flow, FlowKey, Link};
 use raw::RawSockets;
+use stamping::Stamping;
 
 /// A transport over this host's sockets; see the crate's documentation.
 pub struct Prober {
@@ -46,9 +48,7 @@ pub struct Prober {
     poll: OwnedFd,
     ready: Vec<epoll::Event>,
     waker: Waker,
-    /// Keeps the kernel stamping arrivals: it would otherwise begin to, from a
-    /// workqueue, some time after the first flow's first probe.
-    _stamping: Option<socket2::Socket>,
+    _stamping: Stamping,
     raw: Option<RawSockets>,
     traces: HashMap<TraceId, Trace>,
     flows: HashMap<FlowKey, Flow>,
@@ -67,6 +67,8 @@ struct Trace {
 
 /// Events taken from the kernel at once.
 const READY: usize = 256;
+/// As often that happens in one wait, while there is more.
+const ROUNDS: usize = 64;
 /// Messages read from one queue at once, so that a flood to one flow starves no other
 /// and a wait ends.
 const MESSAGES: usize = 64;
@@ -74,7 +76,7 @@ const MESSAGES: usize = 64;
 const TRIES: usize = 8;
 
 impl Prober {
-    /// A prober without traces.
+    /// A prober without traces.  Takes some milliseconds, if the kernel stamps nothing yet.
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
         let poll_error = |what| move |source: io::Error| SetupError::Poll { what, source };
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC)
@@ -84,18 +86,19 @@ impl Prober {
         epoll::add(&poll, waker.descriptor(), key, epoll::EventFlags::IN)
             .map_err(|errno| poll_error("waker")(errno.into()))?;
         let raw = if settings.raw { Some(RawSockets::open(&poll)?) } else { None };
+        let mut buffers = Buffers::new();
         Ok(Self {
             payload: Payload::new(&settings.contact),
             settings,
             poll,
             ready: Vec::with_capacity(READY),
             waker,
-            _stamping: options::stamping_socket().ok(),
+            _stamping: Stamping::start(&mut buffers),
             raw,
             traces: HashMap::new(),
             flows: HashMap::new(),
             expiry: Expiry::default(),
-            buffers: Buffers::new(),
+            buffers,
             counters: Counters::default(),
             last_trace: 0,
             last_flow: FlowKey::LAST_RESERVED,
@@ -170,6 +173,26 @@ impl Prober {
             }
             Err(reason) => reason.count(&mut self.counters.ignored),
         }
+    }
+
+    /// Waits for descriptors with something to read, and reads them.
+    fn receive_ready(
+        &mut self,
+        timeout: Duration,
+        events: &mut Vec<Event>,
+    ) -> Result<(), WaitError> {
+        let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        self.ready.clear();
+        let spare = rustix::buffer::spare_capacity(&mut self.ready);
+        match epoll::wait(&self.poll, spare, Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(WaitError(errno.into())),
+        }
+        for at in 0..self.ready.len() {
+            let key = FlowKey(self.ready[at].data.u64());
+            self.receive(key, events);
+        }
+        Ok(())
     }
 
     /// Tells of probes whose time is over.
@@ -253,16 +276,14 @@ impl Transport for Prober {
             let left = due_ns.saturating_sub(Moment::now().monotonic_ns);
             timeout = timeout.min(Duration::from_nanos(u64::try_from(left).unwrap_or(0)));
         }
-        let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-        self.ready.clear();
-        let spare = rustix::buffer::spare_capacity(&mut self.ready);
-        match epoll::wait(&self.poll, spare, Some(&timeout)) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => return Err(WaitError(errno.into())),
-        }
-        for at in 0..self.ready.len() {
-            let key = FlowKey(self.ready[at].data.u64());
-            self.receive(key, events);
+        // Every socket with something to read is read before any probe is said to be lost:
+        // this thread may have been away for longer than a timeout.
+        for _ in 0..ROUNDS {
+            self.receive_ready(timeout, events)?;
+            if self.ready.len() < READY {
+                break;
+            }
+            timeout = Duration::ZERO;
         }
         self.expire(events);
         Ok(())
@@ -295,3 +316,6 @@ fn send_at_once(mut send: impl FnMut() -> io::Result<usize>) -> io::Result<u64> 
 fn is_full(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM))
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,8 @@ pub struct Probe {
 /// What is known of a probe as soon as it has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sent {
-    /// Source address, and source port (UDP, TCP) or echo identifier of the flow.
+    /// Source address (unspecified for raw ICMP), and source port (UDP, TCP) or echo
+    /// identifier of the flow.
     pub source: SocketAddr,
     /// Just before the system call: wall clock, microseconds since the epoch.
     pub at_us: i64,

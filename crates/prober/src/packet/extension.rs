@@ -63,8 +63,8 @@ mod tests {
         // An object of another class goes before.
         bytes.extend([0, 8, 2, 0, 1, 2, 3, 4]);
         bytes.extend([0, 12, 1, 1]);
-        bytes.extend((100_u32 << 12 | 5 << 9 | 1).to_be_bytes());
-        bytes.extend((200_000_u32 << 12 | 0x100 | 254).to_be_bytes());
+        bytes.extend((100_u32 << 12 | 0xa01).to_be_bytes());
+        bytes.extend((200_000_u32 << 12 | 0x1fe).to_be_bytes());
         let sum = !ones_complement_sum(&bytes);
         bytes[2..4].copy_from_slice(&sum.to_be_bytes());
         bytes

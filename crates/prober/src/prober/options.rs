@@ -1,7 +1,7 @@
 //! Sockets as this crate needs them.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -15,9 +15,9 @@ const IP_RECVERR_RFC4884: libc::c_int = 26;
 const IPV6_RECVERR_RFC4884: libc::c_int = 31;
 
 /// A flow has two messages for each probe: its stamp, and an answer.  The kernel doubles
-/// this and counts some 800 bytes for each, so that is 120, and a flood that fills
-/// 10,000 flows' queues takes less than 1 GB.
-const RECEIVE_BYTES: usize = 48 * 1024;
+/// this and counts 800 to 1,600 bytes for each, so that is some 100 messages, and a flood
+/// that fills the queues of 10,000 flows takes 1.3 GB at most.
+const RECEIVE_BYTES: usize = 64 * 1024;
 
 /// A non-blocking socket.
 pub(super) fn socket(address: IpAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
@@ -31,13 +31,19 @@ pub(super) fn socket(address: IpAddr, kind: Type, protocol: Protocol) -> io::Res
 ///
 /// The kernel's copy of what leaves stands beside its stamp (no `OPT_TSONLY`): a
 /// counter instead (`OPT_ID`) goes on, on kernels before 6.10, when a send fails, and
-/// then names another probe.
+/// then names another probe.  Where `net.core.tstamp_allow_data` is 0 the kernel gives
+/// no such copy without privilege, and probes have no round trip.
 pub(super) fn stamp(socket: &Socket) -> io::Result<()> {
-    let flags = libc::SOF_TIMESTAMPING_TX_SOFTWARE
-        | libc::SOF_TIMESTAMPING_RX_SOFTWARE
-        | libc::SOF_TIMESTAMPING_SOFTWARE;
+    let flags = ARRIVALS | libc::SOF_TIMESTAMPING_TX_SOFTWARE;
     set_option(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPING, [flags])
 }
+
+/// Asks for stamps of what comes only.
+pub(super) fn stamp_arrivals(socket: &Socket) -> io::Result<()> {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPING, [ARRIVALS])
+}
+
+const ARRIVALS: u32 = libc::SOF_TIMESTAMPING_RX_SOFTWARE | libc::SOF_TIMESTAMPING_SOFTWARE;
 
 /// Asks for TTL and TOS of what comes.
 pub(super) fn show_header(socket: &Socket, family: Family) -> io::Result<()> {
@@ -75,25 +81,12 @@ pub(super) fn set_ttl(socket: &Socket, family: Family, ttl: u8) -> io::Result<()
     }
 }
 
-/// Whether a socket's queues hold all that they may: then some of what came was dropped.
+/// Whether a socket's queues hold so much that a message may have been dropped.
 pub(super) fn is_full(socket: &Socket) -> bool {
-    // A message takes at least that much, so the next one finds no room.
-    const LEAST_MESSAGE_BYTES: u32 = 768;
-    memory(socket).is_ok_and(|memory| {
-        memory.received_bytes + LEAST_MESSAGE_BYTES >= memory.receive_limit_bytes
-    })
-}
-
-/// A socket for nothing but to ask for stamps.
-pub(super) fn stamping_socket() -> io::Result<Socket> {
-    let address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let socket = socket(address, Type::DGRAM, Protocol::UDP).or_else(|_| socket_v6())?;
-    stamp(&socket)?;
-    Ok(socket)
-}
-
-fn socket_v6() -> io::Result<Socket> {
-    socket(IpAddr::V6(Ipv6Addr::UNSPECIFIED), Type::DGRAM, Protocol::UDP)
+    // As the kernel accounts one that fits into a usual packet.
+    const MESSAGE_BYTES: u32 = 2304;
+    memory(socket)
+        .is_ok_and(|memory| memory.received_bytes + MESSAGE_BYTES >= memory.receive_limit_bytes)
 }
 
 /// Whether a packet to a target can be sent at all.

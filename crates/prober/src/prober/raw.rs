@@ -14,7 +14,7 @@ use socket2::{Protocol, Socket, Type};
 use super::answer::{self, Answer, ECHO_HEADER_BYTES, PROTOCOL_TCP, PROTOCOL_UDP};
 use super::flow::{Flow, FlowKey, Link};
 use super::receive::read;
-use super::{Outcome, Prober, echo, options, send_at_once};
+use super::{MESSAGES, Outcome, Prober, echo, options, send_at_once};
 use crate::packet::{
     Body, Control, Icmp, IpHeader, Nonce, Payload, ones_complement_sum, socket_address,
 };
@@ -57,6 +57,8 @@ pub(super) struct RawEcho {
 
 /// Room for a burst while this thread is not scheduled; `net.core.rmem_max` may cut it.
 const RECEIVE_BYTES: usize = 1 << 20;
+/// More than fit into that: the kernel accounts at least 768 bytes for each.
+const STAMPS: usize = 4096;
 /// `SOL_RAW` of `linux/socket.h`, `ICMP_FILTER` of `linux/icmp.h`: types that are not wanted.
 const ICMP_FILTER: (libc::c_int, libc::c_int) = (255, 1);
 /// `ICMPV6_FILTER` of `linux/icmpv6.h`.
@@ -194,16 +196,23 @@ impl Prober {
         };
         self.counters.dropped += socket.newly_dropped();
         let (payload, flows) = (&self.payload, &mut self.flows);
-        read(&socket.socket, true, &mut self.buffers, |Received { data, control, .. }| {
-            let Some((identifier, nonce)) = echo_request_at_end(data, payload) else { return };
-            let key = raw.flows.get(&Wanted::Echo(identifier));
-            if let Some(flow) = key.and_then(|key| flows.get_mut(key)) {
-                flow.ledger.transmitted(nonce, Control::parse(control).stamp_ns);
-            }
-        });
+        // Only stamps of what this prober sent are there, and all of them before the answers.
+        read(
+            &socket.socket,
+            true,
+            usize::MAX,
+            &mut self.buffers,
+            |Received { data, control, .. }| {
+                let Some((identifier, nonce)) = echo_request_at_end(data, payload) else { return };
+                let key = raw.flows.get(&Wanted::Echo(identifier));
+                if let Some(flow) = key.and_then(|key| flows.get_mut(key)) {
+                    flow.ledger.transmitted(nonce, Control::parse(control).stamp_ns);
+                }
+            },
+        );
         let mut answers = Vec::new();
         let ignored = &mut self.counters.ignored;
-        read(&socket.socket, false, &mut self.buffers, |received| {
+        read(&socket.socket, false, MESSAGES, &mut self.buffers, |received| {
             match message(family, &received) {
                 Some((wanted, answer)) => match raw.flows.get(&wanted) {
                     Some(key) => answers.push((*key, answer)),
@@ -213,6 +222,8 @@ impl Prober {
             }
         });
         for (key, answer) in answers {
+            // Its own socket has the stamp of the probe.
+            self.receive(key, events);
             self.deliver(key, answer, events);
         }
     }

@@ -54,13 +54,19 @@ impl Prober {
         }
         let mut batch = Batch::default();
         let (payload, target) = (&self.payload, flow.target.address);
-        read(socket, true, &mut self.buffers, |Received { data, control, .. }| {
+        read(socket, true, MESSAGES, &mut self.buffers, |Received { data, control, .. }| {
             batch.add(answer::from_error_queue(data, &Control::parse(control), quote, payload));
         });
         if quote != QuoteFrom::TcpHeader {
-            read(socket, false, &mut self.buffers, |Received { data, control, .. }| {
-                batch.add(answer::from_target(data, &Control::parse(control), quote, target));
-            });
+            read(
+                socket,
+                false,
+                MESSAGES,
+                &mut self.buffers,
+                |Received { data, control, .. }| {
+                    batch.add(answer::from_target(data, &Control::parse(control), quote, target));
+                },
+            );
         }
         if let Link::Tcp(link) = &mut flow.link {
             match link.attempt() {
@@ -82,14 +88,15 @@ impl Prober {
     }
 }
 
-/// Hands out what one queue of a socket holds, up to a bound.
+/// Hands out what one queue of a socket holds, up to so many messages.
 pub(super) fn read(
     socket: &Socket,
     error_queue: bool,
+    most: usize,
     buffers: &mut Buffers,
     mut each: impl FnMut(Received<'_>),
 ) {
-    for _ in 0..MESSAGES {
+    for _ in 0..most {
         match buffers.receive(socket, error_queue) {
             Ok(received) => each(received),
             Err(error) if Errno::from_io_error(&error) == Some(Errno::AGAIN) => break,
