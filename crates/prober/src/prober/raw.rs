@@ -200,7 +200,7 @@ impl Prober {
         read(
             &socket.socket,
             true,
-            usize::MAX,
+            STAMPS,
             &mut self.buffers,
             |Received { data, control, .. }| {
                 let Some((identifier, nonce)) = echo_request_at_end(data, payload) else { return };
