@@ -4,8 +4,8 @@
 //! `cargo test` runs every input that once found something.
 
 pub mod batches;
-pub mod flow_events;
 pub mod control_messages;
+pub mod flow_events;
 pub mod icmp_messages;
 pub mod ndt7_messages;
 pub mod netlink_replies;

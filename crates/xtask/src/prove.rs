@@ -39,14 +39,13 @@ const SUITES: &[(&str, &str)] = &[
     ("engines", "engines"),
 ];
 
-const FUZZ_TARGETS: &[&str] =
-    &["websocket_frames", "ndt7_messages", "tcp_info", "netlink_replies", "batches", "flow_events"];
 const FUZZ_TARGETS: &[&str] = &[
     "websocket_frames",
     "ndt7_messages",
     "tcp_info",
     "netlink_replies",
     "batches",
+    "flow_events",
     "icmp_messages",
     "control_messages",
 ];

@@ -1,7 +1,7 @@
 //! A network that carries probes, and the loop between it and a trace.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,13 +122,13 @@ pub(crate) struct Run {
     pub(crate) network: Network,
     pub(crate) now: Duration,
     answers: BinaryHeap<Reverse<(Duration, u16)>>,
-    replies: Vec<Option<Reply>>,
+    replies: BTreeMap<u16, Reply>,
 }
 
 impl Run {
     pub(crate) fn new(settings: Settings, network: Network) -> Self {
         let trace = Trace::new(settings, START);
-        Self { trace, network, now: START, answers: BinaryHeap::new(), replies: Vec::new() }
+        Self { trace, network, now: START, answers: BinaryHeap::new(), replies: BTreeMap::new() }
     }
 
     /// Does what is to be done now and moves on to the next moment at which
@@ -137,11 +137,10 @@ impl Run {
         loop {
             match self.trace.next(self.now) {
                 Next::Send(probe) => {
-                    let answer = self.network.carry(probe, self.now);
-                    self.replies.push(answer.map(|(arrival, reply)| {
+                    if let Some((arrival, reply)) = self.network.carry(probe, self.now) {
                         self.answers.push(Reverse((arrival, probe.id.0)));
-                        reply
-                    }));
+                        self.replies.insert(probe.id.0, reply);
+                    }
                 }
                 Next::Wait { until } => {
                     assert!(until > self.now, "waits for {until:?} at {:?}", self.now);
@@ -160,7 +159,7 @@ impl Run {
             && arrival <= self.now
         {
             self.answers.pop();
-            if let Some(reply) = self.replies[usize::from(id)].take() {
+            if let Some(reply) = self.replies.remove(&id) {
                 self.trace.on_reply(ProbeId(id), &reply, self.now);
             }
         }
