@@ -25,6 +25,10 @@ const REPEATS: usize = 9;
 const PROBES: usize = 200_000;
 
 fn main() {
+    // Before all else, while the allocator has kept nothing.
+    let before = resident_bytes();
+    many(10_000, Strategy::Mda, before);
+    many(10_000, Strategy::MdaLite, before);
     for (name, widths) in [
         ("chain of 12", &[1; 13][..]),
         ("1-2-1", &[1, 2, 1]),
@@ -38,8 +42,6 @@ fn main() {
         }
     }
     cost_per_probe("chain of 12", &[1; 13], Strategy::SinglePath);
-    many(10_000, Strategy::Mda);
-    many(10_000, Strategy::MdaLite);
 }
 
 /// The median over repeats.
@@ -84,10 +86,9 @@ fn sent(path: &Path) -> Vec<Probe> {
 }
 
 /// All traces at once, each a step at a time, in turn.
-fn many(count: u64, strategy: Strategy) {
+fn many(count: u64, strategy: Strategy, before: usize) {
     let topology = Arc::new(Topology::layers(&[1, 1, 1, 1, 4, 4, 1, 1, 2, 1, 1, 1, 1]));
     let settings = Settings { strategy, ..Settings::default() };
-    let before = resident_bytes();
     let start = cpu_time();
     let mut runs: Vec<Run> =
         (0..count).map(|seed| Run::new(settings.clone(), Network::new(&topology, seed))).collect();
