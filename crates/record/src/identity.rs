@@ -16,6 +16,11 @@ pub struct FlowIdPrefix(String);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlowId(String);
 
+/// Name of a row of `traces`: `<flow id>_<when it was decided, microseconds
+/// since the Unix epoch>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TraceId(String);
+
 /// Random name of a spool, stored in it: the stream's name for exactly-once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SpoolId(String);
@@ -57,6 +62,19 @@ impl FlowId {
         (is_cookie && is_prefix && text.len() <= 512).then(|| Self(text.to_owned()))
     }
 
+    /// The name of a trace that this flow is the cause of, decided on
+    /// `time_us` microseconds after the Unix epoch.
+    pub fn trace_id(&self, time_us: i64) -> TraceId {
+        TraceId(format!("{}_{time_us}", self.0))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TraceId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -16,7 +16,7 @@ mod value;
 
 pub use array::{Array, Batch, KindMismatch, Value, Values};
 pub use column::{Column, Kind, Privacy, Table};
-pub use identity::{FlowId, FlowIdPrefix, SCHEMA_VERSION, SpoolId};
+pub use identity::{FlowId, FlowIdPrefix, SCHEMA_VERSION, SpoolId, TraceId};
 pub use station::{STATION_COLUMNS, Station};
 pub use tables::{INGEST_COLUMNS, TABLES, table};
 
