@@ -190,7 +190,7 @@ fn tables_name_every_column_with_its_unit() {
     let json = run(&mut trigpoint(&["tables", "--format", "json"]), DEADLINE);
     let tables: serde_json::Value = serde_json::from_str(&json.expect_code(0).stdout).unwrap();
     let names: Vec<_> = tables.as_array().unwrap().iter().map(|table| &table["name"]).collect();
-    for name in ["speed_tests", "flows", "snapshots", "stations"] {
+    for name in ["speed_tests", "flows", "snapshots", "traces", "stations"] {
         assert!(names.iter().any(|known| *known == name), "{name} is not in {names:?}");
     }
 }

@@ -47,6 +47,9 @@ pub(crate) fn sort_columns(table: &Table) -> Vec<&'static str> {
 /// file it is in.  Rows without flows are what a batch of a spool brought.
 pub(crate) fn key_columns(table: &Table) -> Vec<&'static str> {
     let has = |name: &str| table.columns.iter().any(|column| column.name == name);
+    if has("trace_id") {
+        return vec!["trace_id"];
+    }
     if has("test_id") && has("direction") {
         return vec!["test_id", "direction"];
     }

@@ -32,6 +32,21 @@ impl<R> Cell<R> {
     ) -> Self {
         Self { column: Column::new(id, name, kind, unit, doc).with_addresses(), value }
     }
+
+    /// A cell that may hold addresses in the network of the client whom column
+    /// `client` names.
+    pub(crate) const fn with_addresses_near(
+        id: u32,
+        name: &'static str,
+        kind: Kind,
+        unit: &'static str,
+        doc: &'static str,
+        client: &'static str,
+        value: fn(&R) -> Value,
+    ) -> Self {
+        let column = Column::new(id, name, kind, unit, doc).with_addresses_near(client);
+        Self { column, value }
+    }
 }
 
 /// The values of one row, in column order.

@@ -39,6 +39,10 @@ pub enum Privacy {
     /// A text may be an address, or quote one: it comes from outside.  What
     /// bytes mean is unknown, so they go as a whole.
     Addresses,
+    /// A text may be the address of a router.  It is cut where it is of the
+    /// same network as the client whom this column of the table names: nearer
+    /// to a home than to a backbone.
+    AddressesNear(&'static str),
 }
 
 /// The kinds of value that rows are made of.
@@ -80,9 +84,16 @@ impl Column {
         Self { privacy: Privacy::Addresses, ..self }
     }
 
+    /// The same column, as one that may hold addresses in the network of the
+    /// client whom column `client` names.
+    #[must_use]
+    pub const fn with_addresses_near(self, client: &'static str) -> Self {
+        Self { privacy: Privacy::AddressesNear(client), ..self }
+    }
+
     /// Whether it, or anything in it, may hold addresses of clients.
     pub fn holds_addresses(&self) -> bool {
-        self.privacy == Privacy::Addresses
+        self.privacy != Privacy::Open
             || match self.kind {
                 Kind::List(item) => item.holds_addresses(),
                 Kind::Struct(fields) => fields.iter().any(Self::holds_addresses),

@@ -4,18 +4,20 @@ pub mod flows;
 pub mod snapshots;
 pub mod speed_tests;
 pub mod stations;
+pub mod traces;
 
 pub use flows::FLOWS;
 pub use snapshots::SNAPSHOTS;
 pub use speed_tests::SPEED_TESTS;
 pub use stations::STATIONS;
+pub use traces::TRACES;
 
 use crate::cell::{Cell, columns};
 use crate::{Column, Kind, Table, Value};
 
 /// Every table, in the order in which a group of batches is committed: a test
 /// that is visible has its snapshots.
-pub static TABLES: &[&Table] = &[&SNAPSHOTS, &FLOWS, &SPEED_TESTS, &STATIONS];
+pub static TABLES: &[&Table] = &[&SNAPSHOTS, &FLOWS, &SPEED_TESTS, &TRACES, &STATIONS];
 
 /// The table of this name.
 pub fn table(name: &str) -> Option<&'static Table> {

@@ -5,6 +5,7 @@ use trigpoint_tcpinfo::FIELDS;
 use crate::{Batch, Column, INGEST_COLUMNS, Kind, Privacy, TABLES, Value, table};
 
 mod rows;
+mod traces;
 
 /// Calls `check` on every list of sibling columns, with its path.
 fn each_siblings(path: &str, columns: &[Column], check: &mut impl FnMut(&str, &[Column])) {
@@ -57,6 +58,7 @@ fn every_unit_can_be_read_off_the_name() {
                 "ms" => words.contains(&"ms"),
                 "bytes" => words.contains(&"bytes"),
                 "bytes/s" => column.name.ends_with("_bytes_per_s"),
+                "probes/s" => column.name.ends_with("probes_per_s"),
                 "bits/s" => column.name.ends_with("_bits_per_s"),
                 "segments" => words.contains(&"segments") || words.contains(&"segs"),
                 // Their docs say what is counted, shifted or scaled.
@@ -89,8 +91,11 @@ fn every_column_is_explained_in_a_sentence() {
 fn columns_that_may_hold_addresses_of_clients_are_marked() {
     let mut marked = Vec::new();
     each_siblings_of_all_tables(|path, columns| {
-        let columns = columns.iter().filter(|column| column.privacy == Privacy::Addresses);
-        marked.extend(columns.map(|column| format!("{path}.{}", column.name)));
+        marked.extend(columns.iter().filter_map(|column| match column.privacy {
+            Privacy::Open => None,
+            Privacy::Addresses => Some(format!("{path}.{}", column.name)),
+            Privacy::AddressesNear(client) => Some(format!("{path}.{} near {client}", column.name)),
+        }));
     });
     assert_eq!(
         marked,
@@ -108,8 +113,29 @@ fn columns_that_may_hold_addresses_of_clients_are_marked() {
             "speed_tests.client_metadata",
             "speed_tests.server_measurements.item.json",
             "speed_tests.client_measurements.item.json",
+            "traces.outcome_detail",
+            "traces.target_ip",
+            "traces.nodes.item.ip near target_ip",
+            "traces.probes.item.reply_ip near target_ip",
         ]
     );
+}
+
+/// A column that is cut by another one's client needs that one, cut as well.
+#[test]
+fn the_client_whom_a_column_names_is_marked_text() {
+    for table in TABLES {
+        each_siblings(table.name, table.columns, &mut |path, columns| {
+            for column in columns {
+                let Privacy::AddressesNear(client) = column.privacy else { continue };
+                let client = table.columns.iter().find(|other| other.name == client);
+                let is_cut = client.is_some_and(|client| {
+                    matches!(client.kind, Kind::Text) && client.privacy == Privacy::Addresses
+                });
+                assert!(is_cut, "{path}.{}", column.name);
+            }
+        });
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@
 //! `cut1-…`: the name says that nothing is left to do, survives checkpoints and
 //! needs no memory.  A merge of files gives an ordinary name again, as does a
 //! late row, and the next round cuts them (again: cutting is idempotent).
-//! Vacuum then deletes the old files.
+//! Vacuum then deletes the old files.  Of routers' addresses those are cut that
+//! are of their client's network; the others are what a path is made of.
 //!
 //! The log holds no addresses: its statistics are of flow ids, numbers, times
 //! and sites only.  Quarantined batches cannot be cut, so their bytes go; their

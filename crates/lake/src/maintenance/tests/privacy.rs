@@ -11,8 +11,11 @@ use trigpoint_record::tables::snapshots::{Attributes, Header, Snapshot, Snapshot
 use trigpoint_record::tables::speed_tests::{
     ClientMeasurement, Direction, EndReason, ServerMeasurement, SpeedTest, Transport,
 };
-use trigpoint_record::tables::{FLOWS, SNAPSHOTS, SPEED_TESTS};
-use trigpoint_record::{Batch, FlowIdPrefix, Station, Table, Value};
+use trigpoint_record::tables::traces::{
+    self, Answer, BranchEnd, Limits, Match, Node, Outcome, Probe, Purpose, Reply, Rtt, Run, Trace,
+};
+use trigpoint_record::tables::{FLOWS, SNAPSHOTS, SPEED_TESTS, TRACES};
+use trigpoint_record::{Batch, FlowId, FlowIdPrefix, Station, Table, Value};
 
 use super::scan::Scan;
 use super::*;
@@ -21,6 +24,9 @@ use crate::{Rows, Sent};
 
 const CLIENTS: [&str; 2] = ["198.51.100.77", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:1234"];
 const NETWORKS: [&str; 2] = ["198.51.100.0", "2001:db8:aaaa::"];
+/// On the way to each client: one of its own network, and one before it.
+const ROUTERS: [[&str; 2]; 2] =
+    [["203.0.113.99", "198.51.100.99"], ["2001:db8:cccc::99", "2001:db8:aaaa::99"]];
 
 fn real_lake(directory: &tempfile::TempDir) -> Lake {
     Lake::open(&directory.path().join("lake").to_string_lossy()).unwrap()
@@ -137,6 +143,86 @@ async fn measured(lake: &Lake, seq: u64, client: &str, days: i64) {
     append(lake, &SNAPSHOTS, seq, snapshots.take()).await;
     append(lake, &FLOWS, seq, one(&FLOWS, flow.into_row(&station))).await;
     append(lake, &SPEED_TESTS, seq, one(&SPEED_TESTS, test.into_row(&station))).await;
+    let trace = trace(&flow_id, opened_time, address);
+    append(lake, &TRACES, seq, one(&TRACES, trace.into_row(&station))).await;
+}
+
+/// A trace to `target` over its routers, and a row without one.
+fn trace(flow_id: &FlowId, opened_time: i64, target: IpAddr) -> Trace {
+    let [afar, near] = ROUTERS[usize::from(target.is_ipv6())].map(|ip| ip.parse().unwrap());
+    let path = [afar, near, target];
+    let node = |(ttl, ip): (u8, IpAddr)| Node {
+        ttl,
+        node: 0,
+        ip: Some(ip),
+        flows: vec![0],
+        end: (ip == target).then_some(BranchEnd::Target),
+        mpls: Vec::new(),
+        is_per_packet_balancer: false,
+    };
+    let probe = |(ttl, ip): (u8, IpAddr)| Probe {
+        ttl,
+        flow: 0,
+        purpose: Purpose::Discovery,
+        source_port: Some(40_000),
+        sent_time: opened_time,
+        was_lost: false,
+        is_outdated: false,
+        reply: Some(Reply {
+            ip,
+            answer: if ip == target { Answer::Target } else { Answer::TimeExceeded },
+            matched: Match::Nonce,
+            rtt: Rtt::Kernel(1),
+            elapsed_us: 2,
+            ttl: Some(64),
+            tos: None,
+            ip_id: None,
+            quoted_ttl: None,
+            quoted_tos: None,
+            quoted_ip_id: None,
+        }),
+    };
+    let run = Run {
+        source: Some("192.0.2.1".parse().unwrap()),
+        protocol: traces::Protocol::Udp,
+        destination_port: Some(33_435),
+        receiver: traces::Receiver::ErrorQueue,
+        algorithm: traces::Algorithm::MdaLite,
+        failure_probability: 0.05,
+        failure_probability_scope: traces::Scope::Trace,
+        limits: Limits {
+            max_probes: 3000,
+            max_ttl: 32,
+            gap_limit: 3,
+            attempts: 2,
+            reply_timeout_ms: 1000,
+        },
+        start_time: opened_time,
+        end_time: opened_time,
+        elapsed_us: 1,
+        stop_reason: Some(traces::StopReason::Completed),
+        reaches_target: true,
+        confidence: 0.95,
+        path_changes: 0,
+        ignored_replies: 0,
+        hops: Vec::new(),
+        nodes: (1..).zip(path).map(node).collect(),
+        links: Vec::new(),
+        diamonds: Vec::new(),
+        probes: (1..).zip(path).map(probe).collect(),
+    };
+    Trace {
+        flow_id: flow_id.clone(),
+        opened_time,
+        trace_id: flow_id.trace_id(opened_time),
+        test_id: None,
+        trigger: traces::Trigger::Close,
+        target,
+        outcome: Outcome::Complete,
+        outcome_detail: Some(format!("{target} answered")),
+        cached: None,
+        run: Some(Arc::new(run)),
+    }
 }
 
 async fn cut_all(lake: &Lake, before: &str) -> u64 {
@@ -174,11 +260,12 @@ async fn after_cutting_and_vacuum_no_object_holds_an_address_of_the_dates() {
     fs::copy(root.join("flows").join(&paths(&lake, &FLOWS).await[0]), &orphan).unwrap();
     fs::copy(&orphan, orphan.with_extension("parquet#1")).unwrap();
     let found = every_place(&root);
-    for place in ["speed_tests/", "flows/", "snapshots/", "quarantine/", "part-99", "#1"] {
+    for place in ["speed_tests/", "flows/", "snapshots/", "traces/", "quarantine/", "part-99", "#1"]
+    {
         assert!(found.names(place), "the scan must find what is there: {place} in {found:?}");
     }
 
-    assert_eq!(cut_all(&lake, "2026-11-25").await, 6);
+    assert_eq!(cut_all(&lake, "2026-11-25").await, 8);
     lake.empty_quarantine(Utc::now().date_naive() + chrono::Days::new(1)).await.unwrap();
     clean(&lake).await;
     assert_eq!(every_place(&root).count(), 0, "{:?}", every_place(&root));
@@ -194,6 +281,13 @@ async fn after_cutting_and_vacuum_no_object_holds_an_address_of_the_dates() {
     assert_eq!(csv(&lake, sql).await, [row]);
     let networks = csv(&lake, "SELECT remote_ip FROM flows ORDER BY flow_id").await;
     assert_eq!(networks, NETWORKS);
+    let path = "SELECT target_ip, outcome_detail, nodes[1]['ip'], nodes[2]['ip'], nodes[3]['ip'], \
+                probes[1]['reply_ip'], probes[2]['reply_ip'], source_ip FROM traces ORDER BY flow_id";
+    let cut = [
+        "198.51.100.0,198.51.100.0 answered,203.0.113.99,198.51.100.0,198.51.100.0,203.0.113.99,198.51.100.0,192.0.2.1",
+        "2001:db8:aaaa::,2001:db8:aaaa:: answered,2001:db8:cccc::99,2001:db8:aaaa::,2001:db8:aaaa::,2001:db8:cccc::99,2001:db8:aaaa::,192.0.2.1",
+    ];
+    assert_eq!(csv(&lake, path).await, cut);
     let types = "SELECT undecoded_attributes[1]['type'], undecoded_attributes[1]['bytes'] \
                  FROM snapshots";
     assert_eq!(csv(&lake, types).await, ["18,", "18,"]);
@@ -212,7 +306,7 @@ async fn newer_dates_keep_their_addresses_and_a_date_is_cut_once() {
     let lake = real_lake(&directory);
     measured(&lake, 1, CLIENTS[0], 0).await;
     measured(&lake, 2, CLIENTS[0], 1).await;
-    assert_eq!(cut_all(&lake, "2026-11-25").await, 3);
+    assert_eq!(cut_all(&lake, "2026-11-25").await, 4);
     let sql = "SELECT client_ip FROM speed_tests ORDER BY date";
     assert_eq!(csv(&lake, sql).await, [NETWORKS[0], CLIENTS[0]]);
     assert_eq!(cut_all(&lake, "2026-11-25").await, 0);
@@ -232,7 +326,7 @@ async fn late_rows_are_cut_by_the_next_round_also_when_they_were_merged() {
         lake.compact(table, &at_once, Utc::now()).await.unwrap();
     }
     assert_eq!(csv(&lake, "SELECT count(*) FROM flows").await, ["2"]);
-    assert_eq!(cut_all(&lake, "2026-11-25").await, 3);
+    assert_eq!(cut_all(&lake, "2026-11-25").await, 4);
     clean(&lake).await;
     assert_eq!(every_place(&root).count(), 0, "{:?}", every_place(&root));
     let networks = csv(&lake, "SELECT remote_ip FROM flows ORDER BY flow_id").await;
