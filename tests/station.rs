@@ -3,6 +3,8 @@
 
 #[path = "station/events.rs"]
 mod events;
+#[path = "station/traceroute.rs"]
+mod traceroute;
 
 use std::process::Command;
 use std::time::Duration;

@@ -18,20 +18,20 @@ struct Reader {
 
 /// What M-Lab's client library gives to a handler.
 #[derive(Debug, PartialEq)]
-enum Told {
+pub(super) enum Told {
     Open { uuid: String, server: String, client: String },
     Close { uuid: String },
 }
 
-struct Station {
-    process: Process,
+pub(super) struct Station {
+    pub(super) process: Process,
     socket: PathBuf,
     ws: String,
     admin: String,
 }
 
 impl Station {
-    fn start(directory: &Directory) -> Self {
+    pub(super) fn start(directory: &Directory) -> Self {
         let socket = directory.join("events.sock");
         // No test ends before its client has done what it does.
         let arguments = ["--event-socket", &socket.to_string_lossy()];
@@ -59,17 +59,17 @@ impl Station {
         reader
     }
 
-    fn client(&self) -> RawClient {
+    pub(super) fn client(&self) -> RawClient {
         RawClient::connect(&format!("ws://{}", self.ws), "download")
     }
 
-    fn metric(&self, name: &str) -> u64 {
+    pub(super) fn metric(&self, name: &str) -> u64 {
         metric(&self.admin, name)
     }
 }
 
 /// The sum over all labels.
-fn metric(admin: &str, name: &str) -> u64 {
+pub(super) fn metric(admin: &str, name: &str) -> u64 {
     let mut stream = TcpStream::connect(admin).unwrap();
     let request = "GET /metrics HTTP/1.1\r\nHost: station\r\nConnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).unwrap();
@@ -128,7 +128,7 @@ fn told(line: &str) -> Told {
 
 /// A test that its client ends; its flow as it is told at the opening, and
 /// the flow's name.
-fn run_test(station: &Station, while_running: impl FnOnce(&Told)) -> (Told, String) {
+pub(super) fn run_test(station: &Station, while_running: impl FnOnce(&Told)) -> (Told, String) {
     let mut client = station.client();
     let message = client.await_frame(opcode::TEXT);
     let message: Value = serde_json::from_slice(&message.payload).unwrap();

@@ -1,7 +1,10 @@
 //! `trigpoint-station`: the slim executable of a station's pod, without the
 //! tables and without Kubernetes.
 
+mod delivery;
+mod identity;
 mod server;
+mod traceroute;
 
 use std::process::ExitCode;
 
@@ -21,6 +24,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Server(server::Options),
+    Traceroute(traceroute::Options),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +34,8 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     command_line.telemetry.init(telemetry::SERVICE);
-    let Command::Server(options) = command_line.command;
-    exit::report(server::run(&options))
+    exit::report(match command_line.command {
+        Command::Server(options) => server::run(&options),
+        Command::Traceroute(options) => traceroute::run(&options),
+    })
 }

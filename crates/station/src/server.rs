@@ -1,20 +1,18 @@
 //! `trigpoint-station server`: ndt7 tests, their measurement, and the uplink.
 
-mod identity;
-
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tracing::info;
 use trigpoint_process::{Failure, Shutdown, duration, host, limits};
 use trigpoint_server::LameDuck;
 use trigpoint_server::station::{Defaults, Error, Flags, Settings, Station};
-use trigpoint_uplink::Endpoint;
 
-use identity::Identity;
+use crate::delivery::Delivery;
+use crate::identity::Identity;
 
 /// Serve speed tests and deliver what they show
 #[derive(Debug, clap::Args)]
@@ -55,20 +53,6 @@ pub(crate) struct Options {
     identity: Identity,
     #[command(flatten)]
     ending: Ending,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Delivery")]
-struct Delivery {
-    /// The collector, as in https://collector.example:9400; without one, rows stay in the spool
-    #[arg(long, env = "TRIGPOINT_COLLECTOR", value_name = "URI")]
-    collector: Option<String>,
-    /// Certificates in PEM format to trust instead of the system's
-    #[arg(long, env = "TRIGPOINT_COLLECTOR_CA", value_name = "FILE", requires = "collector")]
-    collector_ca: Option<PathBuf>,
-    /// File that holds the bearer token of this station
-    #[arg(long, env = "TRIGPOINT_TOKEN_FILE", value_name = "FILE", requires = "collector")]
-    token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -146,15 +130,6 @@ impl Options {
     }
 }
 
-impl Delivery {
-    fn endpoint(&self) -> anyhow::Result<Option<Endpoint>> {
-        let Some(uri) = self.collector.clone() else { return Ok(None) };
-        let ca_pem = self.collector_ca.as_deref().map(read).transpose()?;
-        let token = self.token_file.as_deref().map(token).transpose()?;
-        Ok(Some(Endpoint::Remote { uri, ca_pem, token }))
-    }
-}
-
 impl Ending {
     /// The usual bounds, cut to the longest that is wanted.
     fn lame_duck(&self) -> LameDuck {
@@ -162,20 +137,6 @@ impl Ending {
         let at_most = self.lame_duck;
         LameDuck { at_least: at_least.min(at_most), at_most, quiet: quiet.min(at_most) }
     }
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
-}
-
-/// The whole file but the white space around it.
-fn token(path: &Path) -> anyhow::Result<String> {
-    let text = read(path)?;
-    let token = text.trim();
-    if token.is_empty() || token.contains(char::is_whitespace) {
-        bail!("`{}` must hold one token and nothing else", path.display());
-    }
-    Ok(token.to_owned())
 }
 
 /// On stdout, for whoever let the kernel choose the ports.

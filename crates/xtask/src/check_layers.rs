@@ -25,6 +25,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("trigpoint-process", 2, &[]),
     ("trigpoint-transport", 2, &[]),
     ("trigpoint-server", 3, &[]),
+    ("trigpoint-traceroute", 3, &[]),
     ("trigpoint-speedtest", 3, &[]),
     ("trigpoint-collector", 3, &[]),
     ("trigpoint", 4, &[]),

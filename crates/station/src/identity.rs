@@ -7,7 +7,7 @@ use trigpoint_record::{FlowIdPrefix, Station};
 /// In Kubernetes the chart sets these from the pod and the fleet.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Identity")]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     /// Site, such as lga03
     #[arg(
         long,
@@ -60,12 +60,12 @@ pub(super) struct Identity {
 
 impl Identity {
     /// The pod's name if there is one: two pods of a node never share a prefix.
-    pub(super) fn prefix(&self, host: &Host) -> FlowIdPrefix {
+    pub(crate) fn prefix(&self, host: &Host) -> FlowIdPrefix {
         let name = if self.pod.is_empty() { &host.name } else { &self.pod };
         FlowIdPrefix::new(name, host.boot_time_s)
     }
 
-    pub(super) fn station(&self, host: &Host) -> Station {
+    pub(crate) fn station(&self, host: &Host) -> Station {
         Station {
             site: self.site.clone(),
             machine: self.machine.clone().unwrap_or_else(|| host.name.clone()),

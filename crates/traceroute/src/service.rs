@@ -1,0 +1,293 @@
+//! The program as a whole: events in, rows out, and how it ends.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use prometheus::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{error, warn};
+use trigpoint_prober::Exclude;
+use trigpoint_process::admin::{self, Admin};
+use trigpoint_process::{Phase, Shutdown, VERSION, listen, termination};
+use trigpoint_record::Station;
+use trigpoint_record::tables::traces::Trigger;
+use trigpoint_spool::Spool;
+use trigpoint_uplink::{Delivery, Endpoint, Outbox, OutboxMetrics, Uplink};
+
+use crate::Error;
+use crate::eligibility::Rules;
+use crate::engine::{self, Engine};
+use crate::flows::Flows;
+use crate::metrics::Metrics;
+use crate::reader::{Read, Reader, Source};
+use crate::recorder::Recorder;
+use crate::scheduler::{Limits, Scheduler};
+
+/// How long the server must have had nobody, so that a program that is to end
+/// does not wait for the server's end.
+const QUIET: Duration = Duration::from_secs(5);
+/// How long an interrupted trace may take to hand over what it has.
+const INTERRUPTED: Duration = Duration::from_secs(2);
+
+/// Whom to trace, and how.
+#[derive(Debug, Clone)]
+pub struct Tracing {
+    /// What a client is traced at.
+    pub trigger: Trigger,
+    /// Whether only connections count that carried a test.
+    pub tests_only: bool,
+    /// Networks that are left alone.
+    pub exclude: Exclude,
+    /// Whether private addresses are left alone.
+    pub skip_private: bool,
+    /// Traces at the same time.
+    pub max_running: usize,
+    /// Clients that wait at the same time.
+    pub max_waiting: usize,
+    /// How long a trace is repeated for others from the same address.
+    pub cache_age: Duration,
+    /// How each trace is made.
+    pub engine: engine::Settings,
+}
+
+/// How long the end may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending {
+    /// How long clients of a server that ends too are still taken on, at most.
+    pub lame_duck: Duration,
+    /// How long traces that run may go on then, at most.
+    pub grace: Duration,
+    /// How long the rest is delivered after that, at most.
+    pub flush_deadline: Duration,
+}
+
+/// What the program is made of.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where events come from.
+    pub events: Source,
+    /// Whom to trace, and how.
+    pub tracing: Tracing,
+    /// Addresses and port of the admin endpoint; 0 takes a free one.
+    pub admin: Option<(Vec<IpAddr>, u16)>,
+    /// What every row says about the station.
+    pub identity: Station,
+    /// Directory of its spool.
+    pub spool_directory: PathBuf,
+    /// Bounds of its spool.
+    pub spool: trigpoint_spool::Settings,
+    /// Where the collector is; without one, everything stays in the spool.
+    pub collector: Option<Endpoint>,
+    /// How long the end may take.
+    pub ending: Ending,
+}
+
+/// The program with everything taken that it needs, not tracing yet.
+#[derive(Debug)]
+pub struct Service {
+    reader: Reader,
+    flows: Flows,
+    scheduler: Scheduler<Engine>,
+    recording: std::thread::JoinHandle<()>,
+    spool: Spool,
+    uplink: Option<RunningUplink>,
+    admin: Vec<TcpListener>,
+    registry: Registry,
+    metrics: Metrics,
+    ending: Ending,
+}
+
+#[derive(Debug)]
+struct RunningUplink {
+    uplink: Uplink,
+    /// Dropped when everything is in the spool: the uplink sends that and ends.
+    recorded: oneshot::Sender<()>,
+}
+
+impl Service {
+    /// Whether the collector's endpoint would be taken; opens and binds nothing.
+    pub fn check(settings: &Settings) -> Result<(), Error> {
+        Ok(settings.collector.iter().try_for_each(Endpoint::check)?)
+    }
+
+    /// Opens the spool, checks the collector's address, and takes the port of
+    /// the admin endpoint. Must be called inside a tokio runtime.
+    pub fn assemble(settings: Settings) -> Result<Self, Error> {
+        let registry = Registry::new();
+        let Settings { events, tracing, identity, ending, .. } = settings;
+        let spool = Spool::open(settings.spool_directory, settings.spool)?;
+        let uplink = settings
+            .collector
+            .map(|endpoint| {
+                let (recorded, is_recorded) = oneshot::channel::<()>();
+                let settings = trigpoint_uplink::Settings {
+                    flush_deadline: ending.flush_deadline,
+                    ..trigpoint_uplink::Settings::new(endpoint, identity.clone())
+                };
+                let recorded_or_gone = async {
+                    let _ = is_recorded.await;
+                };
+                let uplink = Uplink::spawn(spool.clone(), settings, recorded_or_gone)?;
+                Ok::<_, Error>(RunningUplink { uplink, recorded })
+            })
+            .transpose()?;
+        let status = uplink.as_ref().map(|running| running.uplink.status());
+        registry.register(Box::new(Delivery::new(spool.clone(), status)?))?;
+        let metrics = Metrics::new(&registry)?;
+        let admin = settings.admin.map(|(addresses, port)| listen::bind(&addresses, port));
+        let admin = admin.transpose()?.unwrap_or_default();
+        let engine = Engine::start(tracing.engine, metrics.clone())?;
+        let outbox = Outbox::new(spool.clone(), OutboxMetrics::new(&registry)?);
+        let (recorder, recording) = Recorder::start(identity, outbox, metrics.clone())?;
+        let rules = Rules { exclude: tracing.exclude, skip_private: tracing.skip_private };
+        let limits = Limits {
+            running: tracing.max_running,
+            waiting: tracing.max_waiting,
+            cache_age: tracing.cache_age,
+        };
+        Ok(Self {
+            reader: Reader::new(events, metrics.clone()),
+            flows: Flows::new(tracing.trigger, tracing.tests_only),
+            scheduler: Scheduler::new(engine, rules, limits, recorder, metrics.clone()),
+            recording,
+            spool,
+            uplink,
+            admin,
+            registry,
+            metrics,
+            ending,
+        })
+    }
+
+    /// Addresses of the admin endpoint.
+    pub fn admin_addresses(&self) -> Vec<SocketAddr> {
+        self.admin.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// Traces until `shutdown` has come to its end, and moves it there.
+    pub async fn run(mut self, shutdown: Shutdown) -> termination::Outcome {
+        for listener in std::mem::take(&mut self.admin) {
+            let admin = Admin { registry: self.registry.clone(), shutdown: shutdown.clone() };
+            tokio::spawn(async move {
+                if let Err(error) = admin::serve(listener, admin).await {
+                    error!(%error, "the admin endpoint ended");
+                }
+            });
+        }
+        let began = self.follow(&shutdown).await;
+        shutdown.advance(Phase::Draining);
+        let by_themselves = self.drain(&shutdown).await;
+        let drained = began.elapsed();
+        shutdown.advance(Phase::Flushing);
+        let flushing = Instant::now();
+        drop(self.scheduler);
+        let recording = self.recording;
+        if let Ok(Err(_)) | Err(_) = tokio::task::spawn_blocking(move || recording.join()).await {
+            error!("the recording thread panicked");
+        }
+        if let Some(RunningUplink { uplink, recorded }) = self.uplink {
+            drop(recorded);
+            tokio::select! {
+                () = uplink.stopped() => {}
+                () = shutdown.reached(Phase::Done) => {}
+            }
+        }
+        shutdown.advance(Phase::Done);
+        let unacknowledged_batches =
+            self.spool.last_seq().saturating_sub(self.spool.acknowledged());
+        termination::Outcome {
+            version: VERSION,
+            drained: by_themselves,
+            flushed: unacknowledged_batches == 0,
+            unacknowledged_batches,
+            drain_ms: drained.as_millis() as u64,
+            flush_ms: flushing.elapsed().as_millis() as u64,
+        }
+    }
+
+    /// Takes clients on until nobody is expected any more; gives when the end
+    /// began.
+    async fn follow(&mut self, shutdown: &Shutdown) -> Instant {
+        let mut is_over = false;
+        let mut ends: Option<Instant> = None;
+        let mut busy = Instant::now();
+        loop {
+            let is_busy = self.flows.open() > 0 || !self.scheduler.is_idle();
+            if is_busy {
+                busy = Instant::now();
+            }
+            // A server that ends with us may still have tests that run.
+            let nobody = ends.map(|ends| match (self.reader.is_connected(), is_busy) {
+                (false, _) => Instant::now(),
+                (true, true) => ends,
+                (true, false) => ends.min(busy + QUIET),
+            });
+            let nobody_comes = async {
+                match nobody {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = shutdown.reached(Phase::Draining) => break,
+                () = shutdown.reached(Phase::LameDuck), if ends.is_none() => {
+                    ends = Some(Instant::now() + self.ending.lame_duck);
+                }
+                read = self.reader.next(), if !is_over => match read {
+                    Some(Read::Event(event)) => {
+                        if let Some(client) = self.flows.take(event) {
+                            self.scheduler.take(client);
+                        }
+                        self.metrics.missed.inc_by(self.flows.take_missed());
+                    }
+                    Some(Read::CutOff) => {
+                        for client in self.flows.cut_off() {
+                            self.scheduler.take(client);
+                        }
+                    }
+                    None => is_over = true,
+                },
+                () = self.scheduler.advance() => {}
+                () = nobody_comes => break,
+            }
+        }
+        ends.map_or_else(Instant::now, |ends| ends - self.ending.lame_duck)
+    }
+
+    /// Begins the traces of whoever is still there, and lets those that run come
+    /// to their end; whether all did by themselves.
+    async fn drain(&mut self, shutdown: &Shutdown) -> bool {
+        for client in self.flows.cut_off() {
+            self.scheduler.take(client);
+        }
+        self.scheduler.stop();
+        let scheduler = &mut self.scheduler;
+        let running = async {
+            while !scheduler.is_idle() {
+                scheduler.advance().await;
+            }
+        };
+        let by_themselves = tokio::select! {
+            ended = timeout(self.ending.grace, running) => ended.is_ok(),
+            () = shutdown.reached(Phase::Flushing) => self.scheduler.is_idle(),
+        };
+        if !by_themselves {
+            warn!("traces that run are interrupted");
+            self.scheduler.interrupt();
+            let scheduler = &mut self.scheduler;
+            let interrupted = async {
+                while !scheduler.is_idle() {
+                    scheduler.advance().await;
+                }
+            };
+            if timeout(INTERRUPTED, interrupted).await.is_err() {
+                self.scheduler.abandon();
+            }
+        }
+        by_themselves
+    }
+}
