@@ -69,6 +69,9 @@ fn one_command_ends_in_a_result_and_its_row_and_the_tables_stay() {
     assert_eq!(value(&directory, without_snapshots), "0");
     let flows = "SELECT count(*) FROM flows WHERE flow_id IN (SELECT flow_id FROM speed_tests)";
     assert_eq!(value(&directory, flows), "2", "the drain waits for the flows' rows");
+    let traces = "SELECT count(*) FROM speed_tests JOIN traces USING (flow_id) \
+                  WHERE traces.outcome = 'skipped_loopback'";
+    assert_eq!(value(&directory, traces), "2", "the reason why there are no paths");
     let printed = value(&directory, "SELECT flow_id FROM speed_tests LIMIT 1");
     assert!(tried.stdout.contains(&printed), "{printed} is not in {}", tried.stdout);
 }
@@ -89,7 +92,7 @@ fn a_check_is_clean_after_a_trial_and_says_what_is_wrong_after_harm() {
     let json = check(&["--format", "json"]);
     let report: serde_json::Value = serde_json::from_str(&json.expect_code(0).stdout).unwrap();
     assert_eq!(report["findings"], serde_json::json!([]));
-    assert_eq!(report["batches"]["spools"], 1);
+    assert_eq!(report["batches"]["spools"], 2, "the station's and the tracer's");
     let rows = |name: &str| {
         let tables = report["tables"].as_array().unwrap();
         tables.iter().find(|table| table["name"] == name).unwrap()["rows"].as_u64().unwrap()

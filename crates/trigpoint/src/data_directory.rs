@@ -73,6 +73,11 @@ impl DataDirectory {
         self.path.join("spool")
     }
 
+    /// The spool of the tracer beside it.
+    pub(crate) fn traces_spool(&self) -> PathBuf {
+        self.path.join("traces-spool")
+    }
+
     /// Certificates that were made here.
     pub(crate) fn tls(&self) -> PathBuf {
         self.path.join("tls")

@@ -13,6 +13,7 @@ use trigpoint_process::{Failure, Shutdown, VERSION, limits};
 use trigpoint_record::FlowIdPrefix;
 use trigpoint_server::LameDuck;
 use trigpoint_server::station::{Defaults, Error, Flags, Settings, Station};
+use trigpoint_traceroute::{Ending, Service, Source};
 use trigpoint_uplink::{Endpoint, Pipe};
 
 use crate::data_directory::DataDirectory;
@@ -23,6 +24,8 @@ mod trial;
 
 /// The collector is in this process, so only its last commits take time.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(30);
+/// Whoever ends it does not want to wait for a trace.
+const TRACE_GRACE: Duration = Duration::from_secs(2);
 /// With one station, small commits of everything cost little.
 const COMMIT_AT_LATEST: Duration = Duration::from_secs(2);
 
@@ -44,13 +47,15 @@ pub(crate) struct Options {
     maintenance: maintenance::MaintenanceFlags,
     #[command(flatten)]
     serving: Flags,
+    #[command(flatten)]
+    tracing: trigpoint_traceroute::TracingFlags,
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     limits::raise_open_files();
     options.data.make()?;
     let (pipe, incoming) = trigpoint_uplink::pipe();
-    let settings = options.settings(pipe)?;
+    let settings = options.settings(pipe.clone())?;
     let maintenance = options.maintenance.settings();
     if options.check_config {
         options.data.lake()?;
@@ -60,7 +65,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     }
     let lake = options.data.proven_lake().await?;
     let shutdown = Shutdown::install()?;
-    let station = Station::assemble(settings).map_err(Error::into_failure)?;
+    let mut station = Station::assemble(settings).map_err(Error::into_failure)?;
+    let tracer = options.tracer(pipe, &mut station)?;
     let settings = trigpoint_collector::Settings {
         commit_at_latest: COMMIT_AT_LATEST,
         // On a slow disk too: whoever tested looks for the row at once.
@@ -77,6 +83,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     announcement::print_name(&options.data)?;
     let (ws, wss) = addresses(&station)?;
     let running = tokio::spawn(station.run(shutdown.clone()));
+    // Ends behind the station, whose last clients it traces.
+    let tracer_shutdown = Shutdown::new();
+    let tracing = tokio::spawn(tracer.run(tracer_shutdown.clone()));
     let tried = if options.trial { trial::run(ws, &lake, &shutdown).await } else { Ok(()) };
     if !options.exit {
         announcement::print_uses(ws, wss, &options.data)?;
@@ -89,6 +98,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         shutdown.begin();
     }
     let ended = running.await?;
+    tracer_shutdown.begin();
+    tracing.await?;
     collector.stop().await;
     ended.map_err(Error::into_failure)?;
     tried
@@ -103,6 +114,25 @@ fn addresses(station: &Station) -> anyhow::Result<(SocketAddr, SocketAddr)> {
 }
 
 impl Options {
+    fn tracer(&self, pipe: Pipe, station: &mut Station) -> Result<Service, Failure> {
+        let settings = trigpoint_traceroute::Settings {
+            events: Source::Stream(station.event_reader()?),
+            tracing: self.tracing.tracing(),
+            admin: None,
+            identity: identity(Host::read()),
+            spool_directory: self.data.traces_spool(),
+            spool: trigpoint_spool::Settings::default(),
+            collector: Some(Endpoint::Pipe(pipe)),
+            ending: Ending {
+                // The station is gone by then, so this is not waited out.
+                lame_duck: TRACE_GRACE,
+                grace: TRACE_GRACE,
+                flush_deadline: FLUSH_DEADLINE,
+            },
+        };
+        Service::assemble(settings).map_err(trigpoint_traceroute::Error::into_failure)
+    }
+
     fn settings(&self, pipe: Pipe) -> Result<Settings, Failure> {
         let host = Host::read();
         let defaults = Defaults { listen: host::loopback_addresses(), lame_duck: LameDuck::NONE };
@@ -110,17 +140,22 @@ impl Options {
             server: self.serving.settings(defaults, &self.data.tls())?,
             admin_port: None,
             prefix: FlowIdPrefix::new(&host.name, host.boot_time_s),
-            identity: trigpoint_record::Station {
-                machine: host.name,
-                software_version: VERSION.to_owned(),
-                kernel_release: host.kernel_release,
-                virtualisation: host.virtualisation.unwrap_or_default(),
-                ..trigpoint_record::Station::default()
-            },
+            identity: identity(host),
             spool_directory: self.data.spool(),
             spool: trigpoint_spool::Settings::default(),
             collector: Some(Endpoint::Pipe(pipe)),
             flush_deadline: FLUSH_DEADLINE,
         })
+    }
+}
+
+/// What every row says about this machine.
+fn identity(host: Host) -> trigpoint_record::Station {
+    trigpoint_record::Station {
+        machine: host.name,
+        software_version: VERSION.to_owned(),
+        kernel_release: host.kernel_release,
+        virtualisation: host.virtualisation.unwrap_or_default(),
+        ..trigpoint_record::Station::default()
     }
 }

@@ -33,6 +33,7 @@ const STAGES: &[Stage] = &[
     ("freshness, short", |_| prove::short("fresh")),
     ("the network lab itself", |_| prove::short("lab")),
     ("probes on real kernels", |_| prove::short("prober")),
+    ("traces of clients on real kernels", |_| prove::short("traceroute")),
     ("slow links, short", |_| prove::short("slow-links")),
     ("hostile clients, short", |_| prove::short("hostile")),
     ("disks of stations, short", |_| prove::short("spool")),

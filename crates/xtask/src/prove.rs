@@ -29,6 +29,7 @@ const SUITES: &[(&str, &str)] = &[
     ("fresh", "freshness"),
     ("lab", "lab"),
     ("prober", "prober"),
+    ("traceroute", "traceroute"),
     ("slow-links", "slow_links"),
     ("hostile", "hostile"),
     ("spool", "spool_faults"),
@@ -91,7 +92,7 @@ fn prove(topic: &str, full: bool) -> Result<Outcome> {
         "lab" | "slow-links" | "truth" | "hostile" | "spool" => {
             tools::debian(&[("tc", "iproute2"), ("ethtool", "ethtool"), ("python3", "python3")])?;
         }
-        "prober" => {
+        "prober" | "traceroute" => {
             tools::debian(&[("ip", "iproute2"), ("nft", "nftables")])?;
         }
         "stores" | "durable" | "fresh" => {
