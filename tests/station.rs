@@ -1,4 +1,5 @@
-//! `trigpoint-station server` by itself: no collector, no privilege.
+//! `trigpoint-station` by itself, the server and the tracer beside it: no
+//! collector, no privilege.
 #![allow(clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
 
 #[path = "station/events.rs"]

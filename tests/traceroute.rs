@@ -4,6 +4,9 @@
 //! Needs user namespaces and iproute2: `cargo xtask prove traceroute`.
 #![allow(clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
 
+#[path = "traceroute/crowd.rs"]
+mod crowd;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
