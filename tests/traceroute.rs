@@ -1,7 +1,7 @@
 //! A station without privilege in a network of several paths: a test's row joins
 //! all of them.
 //!
-//! Needs user namespaces and iproute2: `cargo xtask prove traceroute`.
+//! Needs user namespaces, iproute2 and nftables: `cargo xtask prove traceroute`.
 #![allow(clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
 
 #[path = "traceroute/crowd.rs"]
@@ -71,6 +71,24 @@ fn station(network: &Routers, address: IpAddr, directory: &Directory) -> Standal
 fn test_once(network: &Routers, station: &Standalone) {
     let mut speedtest = network.target().command(TRIGPOINT);
     run(speedtest.args(["speedtest", station.ws()]), DEADLINE).expect_code(0);
+}
+
+/// As many hosts' firewalls do, and not with the code for a closed port.
+#[test]
+fn a_client_whose_firewall_refuses_has_answered() {
+    inside("a_client_whose_firewall_refuses_has_answered", || {
+        let network = Routers::new(Topology::hops(&[1, 2, 1]), Behaviour::default());
+        for command in [
+            "add table inet firewall",
+            "add chain inet firewall incoming { type filter hook input priority 0 ; }",
+            "add rule inet firewall incoming meta l4proto udp reject with icmpx type admin-prohibited",
+        ] {
+            network.target().execute("nft", command);
+        }
+        let places = [Node::Source, Node::Target];
+        joins_all_paths(&network, places.map(Routers::v4), &network.plan_v4());
+        joins_all_paths(&network, places.map(Routers::v6), &network.plan_v6());
+    });
 }
 
 fn joins_all_paths(network: &Routers, [server, client]: [IpAddr; 2], plan: &Plan) {

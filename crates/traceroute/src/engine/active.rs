@@ -95,14 +95,12 @@ impl Active {
     }
 
     fn kind(&self, reply: &Reply) -> ReplyKind {
-        // RFC 792 and RFC 4443: port unreachable, from the host itself.
-        let port = if self.target.is_ipv4() { 3 } else { 4 };
         match reply.kind {
             Kind::TimeExceeded => ReplyKind::TimeExceeded,
             Kind::Destination => ReplyKind::Destination,
-            Kind::Unreachable { code } if code == port && reply.responder == self.target => {
-                ReplyKind::Destination
-            }
+            // Whatever it says, the probe has come there: a closed port, or a
+            // firewall on the host itself that prohibits.
+            Kind::Unreachable { .. } if reply.responder == self.target => ReplyKind::Destination,
             Kind::Unreachable { code } | Kind::OtherError { code, .. } => {
                 ReplyKind::Unreachable(code)
             }
