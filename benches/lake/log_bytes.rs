@@ -1,16 +1,11 @@
 //! Bytes of log entries and checkpoints per day, for a rate of tests.
 //!
-//! A stretch of commits is made as a collector makes them, with its care of the
-//! tables, and nothing is cleaned up, so what was put is what lies there.  With
-//! N commits a day to a table and K of them in the stretch:
-//!
-//! - log entries: bytes of the stretch × N / K;
-//! - checkpoints: each is a + b × files, fitted to those of the stretch (least
-//!   squares), where files are the live ones and the removed ones that the log
-//!   still remembers.  After days of running that are the files that commits of
-//!   six hours (`deletedFileRetentionDuration`) have made, N / 4 × 65 / 64, and
-//!   64 that are live; a checkpoint is due every 50 commits:
-//!   N / 50 × (a + b × (N / 4 × 65 / 64 + 64)).
+//! The commits of six hours are made one right after the other, as a collector
+//! makes them, with its care of the tables: so long a table remembers a removed
+//! file (`deletedFileRetentionDuration`), so that the last checkpoints are those
+//! of a table that has been written for days.  Nothing is cleaned up, so what
+//! was put is what lies there.  A day has four times these entries, and one
+//! checkpoint for every 50 commits, of the mean size of those in the last hour.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +14,7 @@ use anyhow::{Context, Result};
 use chrono::Utc;
 use trigpoint_lake::{Compaction, Lake};
 use trigpoint_record::Table;
-use trigpoint_record::tables::{FLOWS, SNAPSHOTS, SPEED_TESTS};
+use trigpoint_record::tables::{FLOWS, SNAPSHOTS, SPEED_TESTS, TRACES};
 use trigpoint_testkit::Directory;
 
 use crate::rows;
@@ -29,18 +24,16 @@ pub(crate) struct Options {
     /// Seconds from one test to the next
     #[arg(long)]
     seconds: f64,
-    /// Commits in the stretch
-    #[arg(long)]
-    commits: u64,
 }
 
-const DAY_S: f64 = 86_400.0;
+const HOUR_S: f64 = 3600.0;
+const STRETCH_S: f64 = 6.0 * HOUR_S;
+const STRETCHES_A_DAY: f64 = 4.0;
 /// A finished test waits so long for company.
 const COMMIT_AFTER_S: f64 = 2.0;
 /// A collector takes care of its tables this often.
 const CARE_EVERY_S: f64 = 600.0;
 const CHECKPOINT_INTERVAL: f64 = 50.0;
-const SMALL_FILES: f64 = 64.0;
 /// Of a test; statistics of more rows are not longer.
 const SNAPSHOTS_OF_A_TEST: usize = 10;
 /// Stations, each of which has had a test once in a while.
@@ -48,15 +41,16 @@ const STREAMS: u64 = 10;
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let interval_s = options.seconds.max(COMMIT_AFTER_S);
-    let tests = (interval_s / options.seconds) as u64;
-    let commits_a_day = DAY_S / interval_s;
+    let tests = (interval_s / options.seconds).round() as u64;
+    let commits = (STRETCH_S / interval_s).round() as u64;
     let care_every = (CARE_EVERY_S / interval_s).ceil() as u64;
     let directory = Directory::new();
     let root = directory.join("lake");
     let lake = Lake::open(&root.to_string_lossy())?;
     let mut total = 0.0;
-    for (table, rows) in [(&SNAPSHOTS, SNAPSHOTS_OF_A_TEST), (&FLOWS, 1), (&SPEED_TESTS, 1)] {
-        for commit in 1..=options.commits {
+    let tables = [(&SNAPSHOTS, SNAPSHOTS_OF_A_TEST), (&FLOWS, 1), (&SPEED_TESTS, 1), (&TRACES, 1)];
+    for (table, rows) in tables {
+        for commit in 1..=commits {
             let groups = (0..tests)
                 .map(|test| {
                     let flow = commit * tests + test;
@@ -69,66 +63,65 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
                 lake.compact(table, &Compaction::default(), Utc::now()).await?;
             }
         }
-        let stretch = Stretch::read(&root, table);
-        let entries = stretch.entry_bytes * commits_a_day / options.commits as f64;
-        let files = commits_a_day / 4.0 * (1.0 + 1.0 / SMALL_FILES) + SMALL_FILES;
-        let (a, b) = stretch.checkpoint_bytes().with_context(|| {
-            format!("compare the checkpoints of {} commits: make more", options.commits)
-        })?;
-        let checkpoints = commits_a_day / CHECKPOINT_INTERVAL * (a + b * files);
+        let log = Log::read(&root, table)?;
+        let commits = commits as f64;
+        let entries = log.entry_bytes * STRETCHES_A_DAY;
+        let checkpoint = log
+            .last_checkpoints(HOUR_S / STRETCH_S)
+            .with_context(|| format!("find checkpoints of `{}` in the last hour", table.name))?;
+        let checkpoints = checkpoint * STRETCHES_A_DAY * commits / CHECKPOINT_INTERVAL;
         println!(
             "log of {}, a test every {} s: {:.1} MB of entries a day ({:.0} bytes a commit), \
-             {:.1} MB of checkpoints (each {a:.0} bytes and {b:.0} for each of {files:.0} files)",
+             {:.1} MB of checkpoints (each {:.0} kB; the first {:.0} kB)",
             table.name,
             options.seconds,
             entries / 1e6,
-            stretch.entry_bytes / options.commits as f64,
+            log.entry_bytes / commits,
             checkpoints / 1e6,
+            checkpoint / 1e3,
+            log.checkpoints.first().map_or(0.0, |(_, bytes)| *bytes) / 1e3,
         );
         total += entries + checkpoints;
     }
-    println!("log of all three, a test every {} s: {:.1} MB a day", options.seconds, total / 1e6);
+    println!("log of all four, a test every {} s: {:.1} MB a day", options.seconds, total / 1e6);
     Ok(())
 }
 
 /// What the commits have left in the log of one table.
-struct Stretch {
+struct Log {
     entry_bytes: f64,
-    /// Files that a checkpoint names, and its bytes.
-    checkpoints: Vec<(f64, f64)>,
+    newest: u64,
+    /// Version and bytes of each checkpoint.
+    checkpoints: Vec<(u64, f64)>,
 }
 
-impl Stretch {
-    fn read(root: &Path, table: &Table) -> Self {
-        let log = root.join(table.name).join("_delta_log");
-        let mut stretch = Self { entry_bytes: 0.0, checkpoints: Vec::new() };
-        let mut files = 0.0;
-        for version in 0_u64.. {
-            let entry = log.join(format!("{version:020}.json"));
-            let Ok(text) = fs::read_to_string(&entry) else { break };
-            // The first entry makes the table, once.
-            if version > 0 {
-                stretch.entry_bytes += text.len() as f64;
-            }
-            files += text.lines().filter(|line| line.starts_with(r#"{"add""#)).count() as f64;
-            let checkpoint = log.join(format!("{version:020}.checkpoint.parquet"));
-            if let Ok(metadata) = fs::metadata(checkpoint) {
-                stretch.checkpoints.push((files, metadata.len() as f64));
+impl Log {
+    fn read(root: &Path, table: &Table) -> Result<Self> {
+        let folder = root.join(table.name).join("_delta_log");
+        let mut log = Self { entry_bytes: 0.0, newest: 0, checkpoints: Vec::new() };
+        let bytes_of = |path: &Path| fs::metadata(path).map(|metadata| metadata.len() as f64);
+        // The first entry makes the table, once.
+        for version in 1_u64.. {
+            let Ok(bytes) = bytes_of(&folder.join(format!("{version:020}.json"))) else { break };
+            log.entry_bytes += bytes;
+            log.newest = version;
+            let checkpoint = folder.join(format!("{version:020}.checkpoint.parquet"));
+            if checkpoint.exists() {
+                log.checkpoints.push((version, bytes_of(&checkpoint)?));
             }
         }
-        stretch
+        Ok(log)
     }
 
-    /// Bytes of a checkpoint, and bytes for each file: the line through all.
-    fn checkpoint_bytes(&self) -> Option<(f64, f64)> {
-        let count = self.checkpoints.len() as f64;
-        let mean_files = self.checkpoints.iter().map(|(files, _)| files).sum::<f64>() / count;
-        let mean_bytes = self.checkpoints.iter().map(|(_, bytes)| bytes).sum::<f64>() / count;
-        let deviations =
-            self.checkpoints.iter().map(|(files, bytes)| (files - mean_files, bytes - mean_bytes));
-        let (square, product) = deviations
-            .fold((0.0, 0.0), |(square, product), (x, y)| (square + x * x, product + x * y));
-        let slope = product / square;
-        (square > 0.0).then_some((mean_bytes - slope * mean_files, slope))
+    /// Mean bytes of the checkpoints in the last `part` of the versions.
+    fn last_checkpoints(&self, part: f64) -> Option<f64> {
+        let oldest = self.newest - (self.newest as f64 * part) as u64;
+        let last: Vec<f64> = self
+            .checkpoints
+            .iter()
+            .filter(|(version, _)| *version >= oldest)
+            .map(|(_, bytes)| *bytes)
+            .collect();
+        (!last.is_empty()).then(|| last.iter().sum::<f64>() / last.len() as f64)
     }
 }

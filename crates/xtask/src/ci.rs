@@ -102,7 +102,7 @@ fn tests(tested: Option<&PathBuf>) -> Result<Outcome> {
         println!("ran before: {} passed, {} failed", outcome.passed, outcome.failed);
         return Ok(outcome);
     }
-    tools::build_executables()?;
+    tools::build_executables("dev")?;
     let (succeeded, text) = run_and_read(&mut cargo(&["test", "--workspace", "--locked"]))?;
     let mut outcome = Outcome::of_libtest(&text);
     if !succeeded && outcome.failed == 0 {

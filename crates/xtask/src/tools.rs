@@ -52,9 +52,10 @@ pub(crate) fn cache() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Both executables, in the profile of daily work.
-pub(crate) fn build_executables() -> Result<()> {
-    run(&mut cargo(&["build", "--workspace", "--bins", "--locked", "--quiet"]))
+/// Both executables, in a profile of Cargo's.
+pub(crate) fn build_executables(profile: &str) -> Result<()> {
+    let build = ["build", "--workspace", "--bins", "--locked", "--quiet", "--profile", profile];
+    run(&mut cargo(&build))
 }
 
 /// Where cargo puts what it builds.

@@ -47,10 +47,8 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
         figure(&executable, &commits)?;
     }
     if asked("log") {
-        for seconds in ["60", "1"] {
-            // Two checkpoints are the least that can be compared.
-            let commits = times(1000.0);
-            figure(&executable, &["log-bytes", "--seconds", seconds, "--commits", &commits])?;
+        for seconds in [60.0, 1.0] {
+            figure(&executable, &["log-bytes", "--seconds", &(seconds / scale).to_string()])?;
         }
     }
     if asked("compaction") {

@@ -16,7 +16,7 @@ const LEAST_FLOWS: u64 = 200;
 /// Measures the data directory `flows`, before and after its files are merged;
 /// it is made if it does not exist.
 pub(super) fn measure(flows: &Path) -> Result<()> {
-    tools::build_executables()?;
+    tools::build_executables("dev")?;
     let data = std::path::absolute(flows).with_context(|| format!("find `{}`", flows.display()))?;
     if !data.exists() {
         make(&data)?;
