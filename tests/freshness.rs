@@ -7,6 +7,7 @@ use std::env;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use mimalloc::MiMalloc;
 use trigpoint_testkit::{Directory, S3};
 
 #[path = "freshness/compactor.rs"]
@@ -21,6 +22,11 @@ mod wait;
 use compactor::Ending;
 use place::Place;
 use wait::waits;
+
+/// As `trigpoint` does.  What thousands of commits take and give back in turn
+/// leaves glibc's heap in pieces: it grew to 23 GB.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const TRIGPOINT: &str = env!("CARGO_BIN_EXE_trigpoint");
 const LIMIT_ON_DISK: Duration = Duration::from_secs(5);
