@@ -40,31 +40,17 @@ const SNAPSHOTS_OF_A_TEST: usize = 10;
 const STREAMS: u64 = 10;
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
-    let interval_s = options.seconds.max(COMMIT_AFTER_S);
-    let tests = (interval_s / options.seconds).round() as u64;
-    let commits = (STRETCH_S / interval_s).round() as u64;
-    let care_every = (CARE_EVERY_S / interval_s).ceil() as u64;
     let directory = Directory::new();
     let root = directory.join("lake");
     let lake = Lake::open(&root.to_string_lossy())?;
-    let mut total = 0.0;
     let tables = [(&SNAPSHOTS, SNAPSHOTS_OF_A_TEST), (&FLOWS, 1), (&SPEED_TESTS, 1), (&TRACES, 1)];
-    for (table, rows) in tables {
-        for commit in 1..=commits {
-            let groups = (0..tests)
-                .map(|test| {
-                    let flow = commit * tests + test;
-                    let stream = (flow % STREAMS) as usize;
-                    rows::group(table, stream, commit, rows::batch(table, flow, rows)?)
-                })
-                .collect::<Result<_>>()?;
-            lake.append(table, groups).await?;
-            if commit % care_every == 0 {
-                lake.compact(table, &Compaction::default(), Utc::now()).await?;
-            }
-        }
+    let pace = Pace::of(options.seconds);
+    let filled = tables.map(|(table, rows)| tokio::spawn(fill(lake.clone(), table, rows, pace)));
+    let mut total = 0.0;
+    for ((table, _), filled) in tables.into_iter().zip(filled) {
+        filled.await??;
         let log = Log::read(&root, table)?;
-        let commits = commits as f64;
+        let commits = pace.commits as f64;
         let entries = log.entry_bytes * STRETCHES_A_DAY;
         let checkpoint = log
             .last_checkpoints(HOUR_S / STRETCH_S)
@@ -84,6 +70,45 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         total += entries + checkpoints;
     }
     println!("log of all four, a test every {} s: {:.1} MB a day", options.seconds, total / 1e6);
+    Ok(())
+}
+
+/// Of the commits to a table.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// In six hours.
+    commits: u64,
+    /// Tests that came together in each of them.
+    tests: u64,
+    /// Commits from one round of care to the next.
+    care_every: u64,
+}
+
+impl Pace {
+    fn of(seconds_between_tests: f64) -> Self {
+        let interval_s = seconds_between_tests.max(COMMIT_AFTER_S);
+        Self {
+            commits: (STRETCH_S / interval_s).round() as u64,
+            tests: (interval_s / seconds_between_tests).round() as u64,
+            care_every: (CARE_EVERY_S / interval_s).ceil() as u64,
+        }
+    }
+}
+
+async fn fill(lake: Lake, table: &'static Table, rows: usize, pace: Pace) -> Result<()> {
+    for commit in 1..=pace.commits {
+        let groups = (0..pace.tests)
+            .map(|test| {
+                let flow = commit * pace.tests + test;
+                let stream = (flow % STREAMS) as usize;
+                rows::group(table, stream, commit, rows::batch(table, flow, rows)?)
+            })
+            .collect::<Result<_>>()?;
+        lake.append(table, groups).await?;
+        if commit % pace.care_every == 0 {
+            lake.compact(table, &Compaction::default(), Utc::now()).await?;
+        }
+    }
     Ok(())
 }
 

@@ -118,7 +118,8 @@ fn ask(column: &Column, list: Option<&str>, above: &[String], questions: &mut Ve
                 ask(field, list, &path, questions);
             }
         }
-        // Of lists in lists there is none.
+        // In the items of a list there are lists of numbers only.
+        "list of int" => add(Operation::Length),
         kind if kind.starts_with("list of ") && list.is_none() && above.is_empty() => {
             add(Operation::Length);
             for field in &column.fields {

@@ -9,14 +9,14 @@ import polars as pl
 
 def expression(question):
     path, operation = question["path"], question["operation"]
-    if operation == "length":
-        return pl.col(path[0]).list.len().sum()
     if question["list"] is None:
         value, fields = pl.col(path[0]), path[1:]
     else:
         value, fields = pl.col(question["list"]).explode(), path
     for field in fields:
         value = value.struct.field(field)
+    if operation == "length":
+        return value.list.len().sum()
     if operation == "latest":
         return value.max().dt.epoch("us")
     return value.count() if operation == "count" else value.sum()

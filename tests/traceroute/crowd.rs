@@ -98,9 +98,9 @@ impl Client {
             &format!("route add {address}/32 {}", ways(network.source(), target)[0]),
         );
         let ways = ways(network.router(0), target);
-        let ways: String =
-            self.branches().map(|branch| format!(" nexthop {}", ways[branch])).collect();
-        network.router(0).execute("ip", &format!("route add {address}/32{ways}"));
+        let ways: Vec<_> =
+            self.branches().map(|branch| format!("nexthop {}", ways[branch])).collect();
+        network.router(0).execute("ip", &format!("route add {address}/32 {}", ways.join(" ")));
     }
 
     /// A test that its client ends, from this address.
