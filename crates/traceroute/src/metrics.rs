@@ -118,7 +118,7 @@ impl Metrics {
     /// A client has its row.
     pub(crate) fn recorded(&self, trace: &Trace) {
         let cached = if trace.cached.is_some() { "true" } else { "false" };
-        self.traces.with_label_values(&[trace.outcome.name(), cached]).inc();
+        self.traces.with_label_values(&[trace.findings.outcome.name(), cached]).inc();
         self.rows.inc();
         self.cover();
     }

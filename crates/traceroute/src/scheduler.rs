@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tracing::error;
-use trigpoint_record::tables::traces::{Origin, Outcome, Trace};
+use trigpoint_record::tables::traces::{Findings, Origin, Outcome, Trace};
 
 use crate::cache::{Cache, Made, Place};
 use crate::clock;
@@ -167,14 +167,11 @@ impl<T: Tracer> Scheduler<T> {
         {
             self.cache.insert(place, made.clone(), Instant::now());
         }
-        let own = Trace {
-            trace_id: made.as_ref().map_or_else(
-                || first.flow_id.trace_id(clock::unix_us()),
-                |made| made.origin.trace_id.clone(),
-            ),
-            run: made.as_ref().map(|made| Arc::clone(&made.run)),
-            ..row(first, outcome, detail.clone())
-        };
+        let mut own = row(first, outcome, detail.clone());
+        if let Some(made) = &made {
+            own.trace_id = made.origin.trace_id.clone();
+            own.findings.run = Some(Arc::clone(&made.run));
+        }
         self.hand_over(own);
         for client in clients {
             self.record(client, outcome, detail.clone(), made.clone());
@@ -189,9 +186,9 @@ impl<T: Tracer> Scheduler<T> {
         detail: Option<String>,
         made: Option<Made>,
     ) {
-        let trace = row(client, outcome, detail);
-        let (cached, run) = made.map(|made| (made.origin, made.run)).unzip();
-        self.hand_over(Trace { cached, run, ..trace });
+        let mut trace = row(client, outcome, detail);
+        (trace.cached, trace.findings.run) = made.map(|made| (made.origin, made.run)).unzip();
+        self.hand_over(trace);
     }
 
     fn hand_over(&mut self, trace: Trace) {
@@ -214,11 +211,8 @@ fn row(client: Client, outcome: Outcome, detail: Option<String>) -> Trace {
         opened_time: client.opened_time,
         test_id: client.test_id,
         trigger: client.trigger,
-        target: client.address,
-        outcome,
-        outcome_detail: detail,
         cached: None,
-        run: None,
+        findings: Findings { target: client.address, outcome, outcome_detail: detail, run: None },
     }
 }
 

@@ -12,8 +12,10 @@ mod probe;
 mod words;
 
 pub use path::{BranchEnd, Diamond, Hop, Link, Node};
-pub use probe::{Answer, Match, Probe, Purpose, Reply, Rtt};
-pub use words::{Algorithm, Outcome, Protocol, Receiver, Scope, StopReason, Trigger};
+pub use probe::{Answer, Probe, Reply, Rtt};
+pub use words::{
+    Algorithm, Match, Outcome, Protocol, Purpose, Receiver, Scope, StopReason, Trigger,
+};
 
 /// What became of the wish to trace the client of one connection.
 #[derive(Debug, Clone)]
@@ -28,14 +30,21 @@ pub struct Trace {
     pub test_id: Option<String>,
     /// What it was to be traced at.
     pub trigger: Trigger,
-    /// The client's address.
+    /// The earlier trace that is repeated here.
+    pub cached: Option<Origin>,
+    /// What is known of the paths to the client.
+    pub findings: Findings,
+}
+
+/// What is known of the paths to an address, whoever wanted to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Findings {
+    /// The address.
     pub target: IpAddr,
-    /// What became of it.
+    /// What became of the wish to trace it.
     pub outcome: Outcome,
     /// What exactly went wrong or was in the way.
     pub outcome_detail: Option<String>,
-    /// The earlier trace that is repeated here.
-    pub cached: Option<Origin>,
     /// The trace; none where nothing was sent.
     pub run: Option<Arc<Run>>,
 }
@@ -50,7 +59,7 @@ pub struct Origin {
 }
 
 /// A trace as it was made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// The address that probes were sent from.
     pub source: Option<IpAddr>,
@@ -58,6 +67,8 @@ pub struct Run {
     pub protocol: Protocol,
     /// Port that they were sent to; none of ICMP.
     pub destination_port: Option<u16>,
+    /// Bytes of each, IP header included; none of TCP, whose SYN the kernel makes.
+    pub probe_bytes: Option<u16>,
     /// How answers were received.
     pub receiver: Receiver,
     /// How the paths were looked for.
@@ -121,7 +132,7 @@ const DIAMOND_ITEM: Column =
 const PROBE_ITEM: Column =
     Column::new(1, "item", Kind::Struct(&columns(probe::CELLS)), "", "One probe.");
 
-const CELLS: &[Cell<Trace>; 43] = &[
+const CONNECTION: &[Cell<Trace>; 5] = &[
     Cell::new(
         1,
         "flow_id",
@@ -150,6 +161,9 @@ const CELLS: &[Cell<Trace>; 43] = &[
         |row| row.test_id.as_deref().into(),
     ),
     Cell::new(5, "trigger", Kind::Text, "", words::TRIGGERS, |row| row.trigger.name().into()),
+];
+
+const OUTCOME: &[Cell<Findings>; 4] = &[
     Cell::new(6, "outcome", Kind::Text, "", words::OUTCOMES, |row| row.outcome.name().into()),
     Cell::with_addresses(
         7,
@@ -170,6 +184,9 @@ const CELLS: &[Cell<Trace>; 43] = &[
     Cell::new(9, "ip_version", Kind::Int, "", "4 or 6, of target_ip.", |row| {
         if row.target.to_canonical().is_ipv4() { 4_u16 } else { 6 }.into()
     }),
+];
+
+const ORIGIN: &[Cell<Trace>; 3] = &[
     Cell::new(
         10,
         "cached",
@@ -194,6 +211,9 @@ const CELLS: &[Cell<Trace>; 43] = &[
         "Connection that the repeated trace was made for; NULL where cached is false.",
         |row| row.cached.as_ref().map(|origin| origin.flow_id.as_str()).into(),
     ),
+];
+
+const RUN: &[Cell<Findings>; 32] = &[
     Cell::new(
         13,
         "flow_is_test",
@@ -367,9 +387,19 @@ const CELLS: &[Cell<Trace>; 43] = &[
         "Version of the tables that the station wrote.",
         |_| crate::SCHEMA_VERSION.into(),
     ),
+    Cell::new(
+        44,
+        "probe_bytes",
+        Kind::Int,
+        "bytes",
+        "Length of each probe, IP header included; NULL for tcp, whose SYN the kernel makes.",
+        |row| row.run(|run| run.probe_bytes.into()),
+    ),
 ];
 
-const PARTS: &[&[Column]] = &[&columns(CELLS), STATION_COLUMNS];
+const PARTS: &[&[Column]] =
+    &[&columns(CONNECTION), &columns(OUTCOME), &columns(ORIGIN), &columns(RUN), STATION_COLUMNS];
+const FINDINGS: &[&[Column]] = &[&columns(OUTCOME), &columns(RUN)];
 
 /// The table.
 pub static TRACES: Table = Table {
@@ -381,7 +411,23 @@ pub static TRACES: Table = Table {
 impl Trace {
     /// The values of [`TRACES`].
     pub fn into_row(self, station: &Station) -> Vec<Value> {
-        values(CELLS, &self).chain(station.values()).collect()
+        let found = &self.findings;
+        values(CONNECTION, &self)
+            .chain(values(OUTCOME, found))
+            .chain(values(ORIGIN, &self))
+            .chain(values(RUN, found))
+            .chain(station.values())
+            .collect()
+    }
+}
+
+impl Findings {
+    /// Those columns of [`TRACES`] that tell of no connection and no station.
+    pub const COLUMNS: &[Column] = &concat::<{ total(FINDINGS) }>(FINDINGS);
+
+    /// The values of [`Self::COLUMNS`].
+    pub fn values(&self) -> impl Iterator<Item = Value> {
+        values(OUTCOME, self).chain(values(RUN, self))
     }
 
     fn run(&self, value: impl FnOnce(&Run) -> Value) -> Value {

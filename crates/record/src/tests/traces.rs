@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::tables::TRACES;
 use crate::tables::traces::{
-    Algorithm, Answer, BranchEnd, Limits, Match, Node, Origin, Outcome, Probe, Protocol, Purpose,
-    Receiver, Reply, Rtt, Run, Scope, StopReason, Trace, Trigger,
+    Algorithm, Answer, BranchEnd, Findings, Limits, Match, Node, Origin, Outcome, Probe, Protocol,
+    Purpose, Receiver, Reply, Rtt, Run, Scope, StopReason, Trace, Trigger,
 };
 use crate::{Array, Batch, FlowId, FlowIdPrefix, Kind, Station, Values};
 
@@ -20,11 +20,13 @@ fn skipped() -> Trace {
         trace_id: flow_id(0xabc).trace_id(7),
         test_id: None,
         trigger: Trigger::Close,
-        target: "::ffff:127.0.0.1".parse().unwrap(),
-        outcome: Outcome::SkippedLoopback,
-        outcome_detail: None,
         cached: None,
-        run: None,
+        findings: Findings {
+            target: "::ffff:127.0.0.1".parse().unwrap(),
+            outcome: Outcome::SkippedLoopback,
+            outcome_detail: None,
+            run: None,
+        },
     }
 }
 
@@ -56,6 +58,7 @@ fn run() -> Run {
         source: None,
         protocol: Protocol::Icmp,
         destination_port: None,
+        probe_bytes: Some(52),
         receiver: Receiver::ErrorQueue,
         algorithm: Algorithm::MdaLite,
         failure_probability: 0.05,
@@ -136,8 +139,10 @@ fn a_client_that_was_not_traced_has_a_row_with_the_reason() {
 fn a_repeated_trace_is_whole_and_says_where_it_comes_from() {
     let origin = Origin { trace_id: flow_id(1).trace_id(5), flow_id: flow_id(1) };
     let run = Arc::new(run());
-    let outcome = Outcome::Incomplete;
-    let row = row(Trace { outcome, cached: Some(origin), run: Some(run), ..skipped() });
+    let mut trace = Trace { cached: Some(origin), ..skipped() };
+    trace.findings.outcome = Outcome::Incomplete;
+    trace.findings.run = Some(run);
+    let row = row(trace);
     assert_eq!(row.column("cached").unwrap().values, Values::Bool(vec![true]));
     assert_eq!(text(&row, "cached_trace_id"), Some("pod-1_1700000000_0000000000000001_5"));
     assert_eq!(text(&row, "cached_flow_id"), Some("pod-1_1700000000_0000000000000001"));
@@ -152,10 +157,27 @@ fn a_repeated_trace_is_whole_and_says_where_it_comes_from() {
 
 #[test]
 fn a_round_trip_over_a_step_of_the_clock_is_null_and_says_so() {
-    let row = row(Trace { run: Some(Arc::new(run())), ..skipped() });
+    let mut trace = skipped();
+    trace.findings.run = Some(Arc::new(run()));
+    let row = row(trace);
     assert_eq!(field(&row, "probes", "rtt_us").present, [false, false]);
     let Values::Text(from) = &field(&row, "probes", "rtt_from").values else { panic!() };
     assert_eq!(from[0], "clock_stepped");
+}
+
+#[test]
+fn findings_are_the_columns_that_name_no_connection_and_no_station() {
+    let findings = Findings { run: Some(Arc::new(run())), ..skipped().findings };
+    let named: Vec<_> =
+        Findings::COLUMNS.iter().map(|column| column.name).zip(findings.values()).collect();
+    assert_eq!(named.len(), Findings::COLUMNS.len());
+    let value = |name: &str| named.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+    assert_eq!(value("target_ip"), Some(&"127.0.0.1".into()));
+    assert_eq!(value("probe_count"), Some(&2_u64.into()));
+    assert_eq!(value("probe_bytes"), Some(&52_u16.into()));
+    for name in ["flow_id", "test_id", "trigger", "cached", "site"] {
+        assert_eq!(value(name), None, "{name}");
+    }
 }
 
 #[test]

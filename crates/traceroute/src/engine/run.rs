@@ -1,8 +1,10 @@
 //! From what a trace knows to what is stored of it.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use trigpoint_multipath::{End, FailureProbability, Path, ProbeRecord, Strategy};
+use trigpoint_prober::packet::Payload;
 use trigpoint_prober::{Kind, Match, Method, Reply, Rtt};
 use trigpoint_record::tables::traces::{self, Run};
 
@@ -10,6 +12,7 @@ use super::Settings;
 use super::active::{Active, Exchanged};
 use crate::clock;
 
+/// What `active` has found up to `now`.
 pub(super) fn of(active: &Active, settings: &Settings, now: Duration) -> Run {
     let path = active.trace.path();
     let (failure_probability, failure_probability_scope) = match settings.trace.failure_probability
@@ -26,6 +29,7 @@ pub(super) fn of(active: &Active, settings: &Settings, now: Duration) -> Run {
         source: active.probes.iter().find_map(|probe| probe.source).map(|source| source.ip()),
         protocol,
         destination_port,
+        probe_bytes: probe_bytes(active.target, settings),
         receiver: if settings.prober.raw {
             traces::Receiver::Raw
         } else {
@@ -58,6 +62,17 @@ pub(super) fn of(active: &Active, settings: &Settings, now: Duration) -> Run {
         links: path.edges.iter().map(link).collect(),
         diamonds: path.diamonds.iter().map(diamond).collect(),
         probes: path.probes.iter().zip(&active.probes).map(probe).collect(),
+    }
+}
+
+fn probe_bytes(target: IpAddr, settings: &Settings) -> Option<u16> {
+    let ip = if target.to_canonical().is_ipv4() { 20 } else { 40 };
+    match settings.method {
+        // The headers of UDP and of an echo request are of the same length.
+        Method::Udp { .. } | Method::Icmp => {
+            Some(ip + 8 + Payload::new(&settings.prober.contact).length() as u16)
+        }
+        Method::Tcp { .. } => None,
     }
 }
 

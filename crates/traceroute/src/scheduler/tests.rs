@@ -76,7 +76,7 @@ impl Bench {
         let number = |id: &str| u64::from_str_radix(&id[id.len() - 16..], 16).unwrap();
         let rows = self.rows.try_iter().map(|row| {
             let cached = row.cached.map(|origin| number(origin.flow_id.as_str()));
-            (number(row.flow_id.as_str()), row.outcome, cached)
+            (number(row.flow_id.as_str()), row.findings.outcome, cached)
         });
         rows.collect()
     }
@@ -87,6 +87,7 @@ fn run() -> Run {
         source: None,
         protocol: row::Protocol::Udp,
         destination_port: None,
+        probe_bytes: None,
         receiver: row::Receiver::ErrorQueue,
         algorithm: row::Algorithm::Mda,
         failure_probability: 0.05,

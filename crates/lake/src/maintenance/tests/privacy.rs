@@ -12,7 +12,8 @@ use trigpoint_record::tables::speed_tests::{
     ClientMeasurement, Direction, EndReason, ServerMeasurement, SpeedTest, Transport,
 };
 use trigpoint_record::tables::traces::{
-    self, Answer, BranchEnd, Limits, Match, Node, Outcome, Probe, Purpose, Reply, Rtt, Run, Trace,
+    self, Answer, BranchEnd, Findings, Limits, Match, Node, Outcome, Probe, Purpose, Reply, Rtt,
+    Run, Trace,
 };
 use trigpoint_record::tables::{FLOWS, SNAPSHOTS, SPEED_TESTS, TRACES};
 use trigpoint_record::{Batch, FlowId, FlowIdPrefix, Station, Table, Value};
@@ -186,6 +187,7 @@ fn trace(flow_id: &FlowId, opened_time: i64, target: IpAddr) -> Trace {
         source: Some("192.0.2.1".parse().unwrap()),
         protocol: traces::Protocol::Udp,
         destination_port: Some(33_435),
+        probe_bytes: Some(52),
         receiver: traces::Receiver::ErrorQueue,
         algorithm: traces::Algorithm::MdaLite,
         failure_probability: 0.05,
@@ -217,11 +219,13 @@ fn trace(flow_id: &FlowId, opened_time: i64, target: IpAddr) -> Trace {
         trace_id: flow_id.trace_id(opened_time),
         test_id: None,
         trigger: traces::Trigger::Close,
-        target,
-        outcome: Outcome::Complete,
-        outcome_detail: Some(format!("{target} answered")),
         cached: None,
-        run: Some(Arc::new(run)),
+        findings: Findings {
+            target,
+            outcome: Outcome::Complete,
+            outcome_detail: Some(format!("{target} answered")),
+            run: Some(Arc::new(run)),
+        },
     }
 }
 

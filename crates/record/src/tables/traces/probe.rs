@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::path::TARGET;
+use super::words::{Match, Purpose};
 use crate::cell::Cell;
 use crate::{Kind, Value};
 
@@ -25,17 +26,6 @@ pub struct Probe {
     pub is_outdated: bool,
     /// Its answer.
     pub reply: Option<Reply>,
-}
-
-/// What a probe is sent for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// To learn where a flow is at a hop.
-    Discovery,
-    /// Sent again, to learn whether a balancer sends one flow one way.
-    PerPacketTest,
-    /// Sent again, to learn whether the path is still what it was.
-    PathCheck,
 }
 
 /// The answer to a probe.
@@ -76,15 +66,6 @@ pub enum Answer {
     OtherError(u8, u8),
     /// The target itself: a datagram, an echo reply, SYN-ACK or RST.
     Target,
-}
-
-/// How an answer was matched to its probe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Match {
-    /// It quotes what only who saw the probe knows.
-    Nonce,
-    /// It quotes the flow only, of which one probe was outstanding.
-    PortOnly,
 }
 
 /// A round trip between two stamps of the kernel.
@@ -274,16 +255,6 @@ impl Probe {
     }
 }
 
-impl Purpose {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Discovery => "discovery",
-            Self::PerPacketTest => "per_packet_test",
-            Self::PathCheck => "path_check",
-        }
-    }
-}
-
 impl Answer {
     const fn name(self) -> &'static str {
         match self {
@@ -291,15 +262,6 @@ impl Answer {
             Self::Unreachable(_) => "unreachable",
             Self::OtherError(..) => "other_error",
             Self::Target => "target",
-        }
-    }
-}
-
-impl Match {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Nonce => "nonce",
-            Self::PortOnly => "port_only",
         }
     }
 }

@@ -148,3 +148,25 @@ words! {
 
 /// Doc of the column that holds a [`StopReason`].
 pub(super) const STOP_REASONS: &str = "Why the trace ended: completed (every branch leads to the client), gap_limit (a branch ended in silent hops), unreachable (in Destination Unreachable), loop, hop_limit (of the time to live), probe_budget, time_budget, unstable (the path changed again and again); NULL when it was interrupted or failed.";
+
+words! {
+    /// What a probe is sent for.
+    Purpose {
+        /// To learn where a flow is at a hop.
+        Discovery => "discovery",
+        /// Sent again, to learn whether a balancer sends one flow one way.
+        PerPacketTest => "per_packet_test",
+        /// Sent again, to learn whether the path is still what it was.
+        PathCheck => "path_check",
+    }
+}
+
+words! {
+    /// How an answer was matched to its probe.
+    Match {
+        /// It quotes what only who saw the probe knows.
+        Nonce => "nonce",
+        /// It quotes the flow only, of which one probe was outstanding.
+        PortOnly => "port_only",
+    }
+}
