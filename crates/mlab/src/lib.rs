@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 
 mod flow_event;
+mod scamper;
 
 pub use flow_event::{
     EventKind, FlowEvent, FlowEventError, MAX_LINE_BYTES, MAX_TEST_ID_BYTES, Position, SockId,
 };
+pub use scamper::{scamper, scamper_metadata};

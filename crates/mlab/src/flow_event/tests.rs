@@ -61,6 +61,51 @@ fn a_line_has_mlabs_keys_first_and_ours_beside_them() {
     );
 }
 
+/// `eventsocket.FlowEvent` and `inetdiag.SockID`, read as `eventsocket.MustRun`
+/// does: one `json.Unmarshal` for each line, whose error ends M-Lab's program.
+#[test]
+fn mlabs_own_reader_finds_its_keys_and_passes_over_ours() {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct GoFlowEvent {
+        event: i64,
+        timestamp: String,
+        #[serde(rename = "UUID")]
+        uuid: String,
+        #[serde(rename = "ID")]
+        id: Option<GoSockId>,
+    }
+    #[derive(Deserialize)]
+    struct GoSockId {
+        #[serde(rename = "SPort")]
+        source_port: u16,
+        #[serde(rename = "DPort")]
+        destination_port: u16,
+        #[serde(rename = "SrcIP")]
+        source: String,
+        #[serde(rename = "DstIP")]
+        destination: String,
+        #[serde(rename = "Interface")]
+        interface: u32,
+        #[serde(rename = "Cookie")]
+        cookie: i64,
+    }
+    for (kind, number) in [(EventKind::Open, 0), (EventKind::Close, 1)] {
+        let line = FlowEvent { kind, ..event() }.to_json();
+        assert!(line.contains("\"Sequence\"") && line.contains("\"TestID\""), "{line}");
+        // `bufio.Scanner` splits at newlines and takes no longer tokens.
+        assert!(!line.contains('\n') && line.len() < 65_536, "{line}");
+        let read: GoFlowEvent = serde_json::from_str(&line).unwrap();
+        assert_eq!((read.event, read.uuid.as_str()), (number, event().flow_id.as_str()));
+        let time = DateTime::parse_from_rfc3339(&read.timestamp).unwrap();
+        assert_eq!(time.timestamp_micros(), event().time);
+        let id = read.id.unwrap();
+        assert_eq!((id.source.as_str(), id.source_port), ("192.0.2.1", 443));
+        assert_eq!((id.destination.as_str(), id.destination_port), ("198.51.100.7", 50_000));
+        assert_eq!((id.interface, id.cookie), (2, 0xabc));
+    }
+}
+
 /// Go matches keys in any case: `Id` would be taken for `ID`.
 #[test]
 fn no_key_of_ours_is_one_of_mlabs_in_another_case() {
