@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
+use prometheus::Registry;
 use tokio::sync::oneshot;
 use tracing::error;
 use trigpoint_multipath::Next;
@@ -17,7 +18,7 @@ use trigpoint_prober::{
     Counters, Event, Method, OpenError, Prober, SendError, SetupError, Target, TraceId,
     Transport as _, Waker,
 };
-use trigpoint_record::tables::traces::Outcome;
+use trigpoint_record::tables::traces::{Outcome, Run};
 
 use crate::metrics::Metrics;
 use crate::tracer::{Traced, Tracer};
@@ -44,7 +45,7 @@ pub struct Settings {
 
 /// Hands traces to the thread, which ends with it.
 #[derive(Debug)]
-pub(crate) struct Engine {
+pub struct Engine {
     commands: Sender<Command>,
     waker: Waker,
 }
@@ -52,6 +53,7 @@ pub(crate) struct Engine {
 #[derive(Debug)]
 enum Command {
     Trace { target: IpAddr, done: oneshot::Sender<Traced> },
+    Show { shown: oneshot::Sender<Vec<Run>> },
     Interrupt,
 }
 
@@ -77,6 +79,18 @@ impl Engine {
         Ok(Self { commands, waker })
     }
 
+    /// The same where nobody reads metrics.
+    pub fn without_metrics(settings: Settings) -> Result<Self, StartError> {
+        Self::start(settings, Metrics::new(&Registry::new())?)
+    }
+
+    /// What the traces that run have found until now.
+    pub async fn running(&self) -> Vec<Run> {
+        let (shown, runs) = oneshot::channel();
+        self.send(Command::Show { shown });
+        runs.await.unwrap_or_default()
+    }
+
     fn send(&self, command: Command) {
         // A thread that has ended drops the command, and with it who waits.
         let _ = self.commands.send(command);
@@ -90,6 +104,9 @@ pub enum StartError {
     /// The sockets cannot be made.
     #[error(transparent)]
     Prober(#[from] SetupError),
+    /// A metric has its name twice.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
     /// The thread did not start.
     #[error("cannot start thread `{THREAD}`: {0}")]
     Thread(std::io::Error),
@@ -196,6 +213,12 @@ impl Thread {
                     let _ = done.send(not_begun(&error));
                 }
             },
+            Command::Show { shown } => {
+                let now = self.base.elapsed();
+                let runs = self.traces.values().map(|active| run::of(active, &self.settings, now));
+                // Who asked may be gone.
+                let _ = shown.send(runs.collect());
+            }
             Command::Interrupt => {
                 for trace in std::mem::take(&mut self.order) {
                     self.finish(trace, Outcome::Interrupted, None);

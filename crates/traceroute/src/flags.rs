@@ -37,7 +37,7 @@ pub struct TracingFlags {
         env = "TRIGPOINT_TRACE_FAILURE_PROBABILITY",
         value_name = "0..0.5",
         default_value_t = 0.05,
-        value_parser = probability
+        value_parser = failure_probability
     )]
     failure_probability: f64,
     /// Network that is never probed, more than once or with commas for several
@@ -90,11 +90,26 @@ enum Which {
     All,
 }
 
+/// How paths are looked for.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Algorithm {
+pub enum Algorithm {
+    /// Each interface is probed by flows that are known to cross it
     Mda,
+    /// Hop by hop, at about half the probes; what is meshed or asymmetric by mda
     MdaLite,
+    /// One flow, one path
     Paris,
+}
+
+impl Algorithm {
+    /// As the engine calls it.
+    pub fn strategy(self) -> Strategy {
+        match self {
+            Self::Mda => Strategy::Mda,
+            Self::MdaLite => Strategy::MdaLite,
+            Self::Paris => Strategy::SinglePath,
+        }
+    }
 }
 
 /// TCP probes would touch the services of people who did not ask.
@@ -120,11 +135,7 @@ impl TracingFlags {
             cache_age: self.trace_cache,
             engine: engine::Settings {
                 trace: trigpoint_multipath::Settings {
-                    strategy: match self.trace_algorithm {
-                        Algorithm::Mda => Strategy::Mda,
-                        Algorithm::MdaLite => Strategy::MdaLite,
-                        Algorithm::Paris => Strategy::SinglePath,
-                    },
+                    strategy: self.trace_algorithm.strategy(),
                     failure_probability: FailureProbability::PerTrace(self.failure_probability),
                     ..trigpoint_multipath::Settings::default()
                 },
@@ -144,7 +155,8 @@ impl TracingFlags {
     }
 }
 
-fn probability(text: &str) -> Result<f64, &'static str> {
+/// Reads how likely a trace may be to miss something.
+pub fn failure_probability(text: &str) -> Result<f64, &'static str> {
     let probability: f64 = text.parse().map_err(|_| "a probability is a number")?;
     if probability > 0.0 && probability <= 0.5 {
         Ok(probability)

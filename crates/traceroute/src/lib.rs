@@ -9,6 +9,7 @@ mod clock;
 mod eligibility;
 mod engine;
 mod error;
+pub mod export;
 mod flags;
 mod flows;
 mod metrics;
@@ -18,7 +19,9 @@ mod scheduler;
 mod service;
 mod tracer;
 
+pub use engine::{Engine, Settings as EngineSettings, StartError};
 pub use error::Error;
-pub use flags::TracingFlags;
+pub use flags::{Algorithm, TracingFlags, failure_probability};
 pub use reader::Source;
 pub use service::{Ending, Service, Settings, Tracing};
+pub use tracer::{Traced, Tracer};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use trigpoint_record::tables::traces::{Outcome, Run};
 
 /// Looks for all paths to an address; any number at a time.
-pub(crate) trait Tracer: Send + Sync + 'static {
+pub trait Tracer: Send + Sync + 'static {
     /// One trace, to its end.
     fn trace(&self, target: IpAddr) -> impl Future<Output = Traced> + Send;
 
@@ -15,10 +15,11 @@ pub(crate) trait Tracer: Send + Sync + 'static {
 
 /// What became of a trace.
 #[derive(Debug, Clone)]
-pub(crate) struct Traced {
-    pub(crate) outcome: Outcome,
+pub struct Traced {
+    /// In a word.
+    pub outcome: Outcome,
     /// What exactly went wrong.
-    pub(crate) detail: Option<String>,
+    pub detail: Option<String>,
     /// None where nothing was sent.
-    pub(crate) run: Option<Run>,
+    pub run: Option<Run>,
 }

@@ -18,7 +18,7 @@ fn engine(port: u16, probes_per_s: u32) -> Engine {
         },
         probes_per_s,
     };
-    Engine::start(settings, Metrics::new(&prometheus::Registry::new()).unwrap()).unwrap()
+    Engine::without_metrics(settings).unwrap()
 }
 
 /// A port to which nobody listens.
@@ -66,9 +66,14 @@ async fn a_trace_that_is_interrupted_keeps_what_it_has_found() {
     let engine = engine(silent.local_addr().unwrap().port(), 1000);
     let interrupted = async {
         silent.recv(&mut [0; 1]).await.unwrap();
+        let running = engine.running().await;
         engine.interrupt();
+        running
     };
-    let (traced, ()) = tokio::join!(engine.trace(HERE), interrupted);
+    let (traced, running) = tokio::join!(engine.trace(HERE), interrupted);
+    let [running] = &running[..] else { panic!("{running:?}") };
+    assert!(!running.probes.is_empty() && running.stop_reason.is_none());
+    assert!(engine.running().await.is_empty(), "it has ended");
     assert_eq!(traced.outcome, Outcome::Interrupted);
     let run = traced.run.unwrap();
     assert_eq!((run.stop_reason, run.reaches_target), (None, false));
