@@ -4,6 +4,8 @@
 //! Needs user namespaces, iproute2 and nftables: `cargo xtask prove traceroute`.
 #![allow(clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
 
+#[path = "traceroute/command.rs"]
+mod command;
 #[path = "traceroute/crowd.rs"]
 mod crowd;
 

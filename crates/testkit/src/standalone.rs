@@ -104,12 +104,17 @@ impl Standalone {
 }
 
 impl Lake {
+    /// A command of the executable, on this data.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.executable);
+        command.args(arguments).arg("--data-dir").arg(&self.data_dir);
+        command
+    }
+
     /// The rows that a new `trigpoint query` process sees, one object each.
     #[track_caller]
     pub fn query(&self, sql: &str) -> Vec<Value> {
-        let mut command = Command::new(&self.executable);
-        command.args(["query", "--format", "json", sql, "--data-dir"]).arg(&self.data_dir);
-        let finished = run(&mut command, DEADLINE);
+        let finished = run(&mut self.command(&["query", "--format", "json", sql]), DEADLINE);
         finished.expect_code(0);
         serde_json::from_str(&finished.stdout)
             .unwrap_or_else(|error| panic!("{error} in the answer to `{sql}`: {}", finished.stdout))

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use trigpoint_process::{Failure, telemetry};
 
-use crate::{collector, completions, lake, query, speedtest, standalone, tables, version};
+use crate::{collector, completions, lake, query, speedtest, standalone, tables, trace, version};
 
 /// A measurement station for the internet: run it, test against it, query what it saw
 #[derive(Debug, Parser)]
@@ -19,6 +19,7 @@ pub(crate) struct CommandLine {
 enum Command {
     Standalone(standalone::Options),
     Speedtest(speedtest::Options),
+    Trace(trace::Options),
     Query(query::Options),
     Lake(lake::Options),
     Tables(tables::Options),
@@ -39,6 +40,7 @@ impl CommandLine {
             match self.command {
                 Command::Standalone(options) => Box::pin(standalone::run(options)).await,
                 Command::Speedtest(options) => speedtest::run(options).await,
+                Command::Trace(options) => trace::run(options).await,
                 Command::Query(options) => query::run(options).await,
                 Command::Lake(options) => lake::run(options).await,
                 Command::Tables(options) => tables::run(&options),

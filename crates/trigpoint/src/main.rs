@@ -10,6 +10,7 @@ mod query;
 mod speedtest;
 mod standalone;
 mod tables;
+mod trace;
 mod version;
 
 use std::process::ExitCode;

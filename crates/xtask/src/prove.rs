@@ -96,8 +96,11 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
         "lab" | "slow-links" | "truth" | "hostile" | "spool" => {
             tools::debian(&[("tc", "iproute2"), ("ethtool", "ethtool"), ("python3", "python3")])?;
         }
-        "prober" | "traceroute" => {
+        "prober" => {
             tools::debian(&[("ip", "iproute2"), ("nft", "nftables")])?;
+        }
+        "traceroute" => {
+            tools::debian(&[("ip", "iproute2"), ("nft", "nftables"), ("dot", "graphviz")])?;
         }
         "stores" | "durable" | "fresh" => {
             test.env("VERSITYGW", tools::versitygw()?);
