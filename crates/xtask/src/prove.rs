@@ -22,7 +22,7 @@ pub(crate) struct Options {
     #[arg(long)]
     short: bool,
     /// Cargo's profile; DataFusion in `release` takes half an hour to build,
-    /// and makes a long history of the tables in a tenth of the time
+    /// and its commits, of which a long history has many, take a third of the time
     #[arg(long, default_value = "dev", value_parser = ["dev", "release"])]
     profile: String,
 }
