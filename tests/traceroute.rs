@@ -8,6 +8,10 @@
 mod command;
 #[path = "traceroute/crowd.rs"]
 mod crowd;
+#[path = "traceroute/methods.rs"]
+mod methods;
+#[path = "traceroute/scarce.rs"]
+mod scarce;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -19,6 +23,8 @@ use trigpoint_testkit::{Directory, Standalone, eventually, run};
 
 const TRIGPOINT: &str = env!("CARGO_BIN_EXE_trigpoint");
 const DEADLINE: Duration = Duration::from_mins(2);
+/// So unlikely to miss something that one run may be asked for the whole graph.
+const CERTAIN: [&str; 2] = ["--failure-probability", "0.000001"];
 
 #[test]
 fn both_tests_of_a_client_join_all_paths_to_it() {
@@ -58,8 +64,8 @@ fn station(network: &Routers, address: IpAddr, directory: &Directory) -> Standal
     let mut nobody = network.source().command("unshare");
     nobody.args(["--user", "--map-user=65534", "--map-group=65534", "--", TRIGPOINT]);
     nobody.env("TRIGPOINT_TEST_DURATION", "1s");
-    // So unlikely that one run may be asked for the whole graph.
-    let arguments = ["--listen", &address.to_string(), "--failure-probability", "0.000001"];
+    let address = address.to_string();
+    let arguments = ["--listen", &address, CERTAIN[0], CERTAIN[1]];
     let station = Standalone::start_with(nobody, TRIGPOINT, directory, &arguments);
     let status = format!("/proc/{}/status", station.process().id());
     let status = std::fs::read_to_string(status).unwrap();

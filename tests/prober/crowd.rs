@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use trigpoint_prober::{Match, raise_descriptor_limit};
+use trigpoint_prober::{Family, Match, raise_descriptor_limit};
 use trigpoint_prober::{Method, Probe, Prober, Settings, Target, Transport as _};
 use trigpoint_testkit::lab::{Behaviour, Node, Routers, Topology, inside};
 
@@ -19,7 +19,7 @@ fn ten_thousand_probes_wait_together() {
         let limit = raise_descriptor_limit();
         assert!(limit.is_none_or(|limit| limit >= 20_000), "at most {limit:?} open files");
         let network = Routers::new(Topology::hops(&[1]), Behaviour::default());
-        let _target = SilentTarget::new(&network);
+        let _target = SilentTarget::new(&network, Family::V4);
         network.source().within(|| {
             let timeout = Duration::from_mins(1);
             let mut prober = Prober::new(Settings { timeout, ..Settings::default() }).unwrap();

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use trigpoint_prober::packet::ones_complement_sum;
-use trigpoint_prober::{Counters, Event, Kind, Match, Method, Probe, Prober, Reply};
+use trigpoint_prober::{Counters, Event, Family, Kind, Match, Method, Probe, Prober, Reply};
 use trigpoint_prober::{Settings, Target, TraceId, Transport as _};
 use trigpoint_testkit::lab::{Behaviour, Node, Routers, Topology, inside};
 
 use crate::enumerate::{events, replies};
-use crate::icmp::{Arrived, Forger, SilentTarget};
+use crate::icmp::{Arrived, Forger, SilentTarget, address};
 
 /// A network of one router, a target that answers nothing by itself, and a trace to it.
 struct Stage {
@@ -16,21 +16,26 @@ struct Stage {
     trace: TraceId,
     target: SilentTarget,
     forger: Forger,
+    family: Family,
 }
 
-/// Runs `scene` on such a stage.
-fn on_stage(test: &str, raw: bool, scene: impl FnOnce(&mut Stage) + Send) {
+/// Runs `scene` on such a stage, over each family.
+fn on_stage(test: &str, raw: bool, scene: impl Fn(&mut Stage) + Sync) {
     inside(test, || {
         let network = Routers::new(Topology::hops(&[1]), Behaviour::default());
-        let (target, forger) = (SilentTarget::new(&network), Forger::new(&network));
-        network.source().within(|| {
-            let timeout = Duration::from_secs(30);
-            let settings = Settings { timeout, raw, ..Settings::default() };
-            let mut prober = Prober::new(settings).unwrap();
-            let method = Method::Udp { port: SilentTarget::PORT };
-            let trace = prober.open(Target { address: Routers::v4(Node::Target), method }).unwrap();
-            scene(&mut Stage { prober, trace, target, forger });
-        });
+        for family in [Family::V4, Family::V6] {
+            let target = SilentTarget::new(&network, family);
+            let forger = Forger::new(&network, family);
+            network.source().within(|| {
+                let timeout = Duration::from_secs(30);
+                let settings = Settings { timeout, raw, ..Settings::default() };
+                let mut prober = Prober::new(settings).unwrap();
+                let method = Method::Udp { port: SilentTarget::PORT };
+                let address = address(Node::Target, family);
+                let trace = prober.open(Target { address, method }).unwrap();
+                scene(&mut Stage { prober, trace, target, forger, family });
+            });
+        }
     });
 }
 
@@ -75,7 +80,7 @@ fn a_wrong_nonce(stage: &mut Stage) {
     stage.forger.time_exceeded(port, &probe.payload);
     let reply = stage.reply();
     assert_eq!((reply.probe.id, reply.matched), (1, Match::Nonce));
-    assert_eq!(reply.responder, Routers::v4(Node::Router(0)));
+    assert_eq!(reply.responder, address(Node::Router(0), stage.family));
     assert_eq!(reply.kind, Kind::TimeExceeded);
     stage.forger.time_exceeded(port, &probe.payload);
     stage.until(|counters| counters.ignored.duplicate == 1);
@@ -149,7 +154,7 @@ fn a_service_at_the_target_answers_for_itself() {
         stage.target.answer(&probe, &probe.payload);
         let reply = stage.reply();
         assert_eq!((reply.kind, reply.matched), (Kind::Destination, Match::Nonce));
-        assert_eq!(reply.responder, Routers::v4(Node::Target));
+        assert_eq!(reply.responder, address(Node::Target, stage.family));
         let probe = stage.send(0, 2);
         stage.target.answer(&probe, b"what do you want from me?");
         let reply = stage.reply();
@@ -207,5 +212,32 @@ fn a_flood_is_bounded_and_counted() {
             assert!(Instant::now() < deadline, "the flow is deaf after the flood");
         }
         assert_eq!(replies(events)[0].probe.id, 3);
+    });
+}
+
+/// Raw sockets see everybody's messages; what finds no room in front of them is counted
+/// too.
+#[test]
+fn a_flood_in_front_of_raw_sockets_is_bounded_and_counted() {
+    const FLOOD: u64 = 20_000;
+    on_stage("forged::a_flood_in_front_of_raw_sockets_is_bounded_and_counted", true, |stage| {
+        let probe = stage.send(0, 1);
+        let port = probe.source.port();
+        for _ in 0..FLOOD {
+            stage.forger.time_exceeded(port, &forged(&probe.payload));
+        }
+        stage.until(|counters| counters.dropped > 0 && counters.ignored.wrong_nonce > 0);
+        // There is room for the true answer as soon as enough was read.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut events = Vec::new();
+        while events.is_empty() {
+            assert!(Instant::now() < deadline, "deaf after the flood");
+            stage.forger.time_exceeded(port, &probe.payload);
+            stage.prober.wait(deadline, &mut events).unwrap();
+        }
+        assert_eq!(replies(events)[0].probe.id, 1);
+        let counters = stage.prober.counters();
+        println!("{counters:?}");
+        assert!(counters.ignored.wrong_nonce < 5_000, "nobody reads while the flood comes");
     });
 }

@@ -1,6 +1,8 @@
 //! `trigpoint-station traceroute` beside a server: both are processes of their
 //! own, and each survives the other.
 
+use std::io::Write as _;
+use std::os::unix::net::UnixListener;
 use std::process::Command;
 
 use trigpoint_testkit::{Directory, Process, Stream, eventually};
@@ -68,5 +70,39 @@ fn each_test_has_its_row_whichever_container_starts_again() {
 
     station.process.stop(DEADLINE).expect_code(0);
     // Nobody comes any more: no time is waited out.
+    traceroute.process.stop(DEADLINE).expect_code(0);
+}
+
+/// The end of a test of a client on this host, as our server tells it.
+const CLOSE: &str = r#"{"Event":1,"Timestamp":"2026-11-26T12:00:00Z","UUID":"host_1_00000000000000AB","ID":{"SPort":80,"DPort":5000,"SrcIP":"127.0.0.1","DstIP":"127.0.0.1","Interface":0,"Cookie":171},"TestID":"host_1_00000000000000AB"}"#;
+
+/// Who serves the socket's path may be anybody.
+#[test]
+fn garbage_on_the_event_socket_is_dropped_and_counted() {
+    const MEGABYTES: u64 = 16;
+    const LINES: u64 = 1000;
+    let directory = Directory::new();
+    let server = UnixListener::bind(directory.join("events.sock")).unwrap();
+    let traceroute = Traceroute::start(&directory);
+    let (mut events, _) = server.accept().unwrap();
+
+    // A line without an end is cut into many, none of which is kept.
+    for _ in 0..MEGABYTES {
+        events.write_all(&vec![b'x'; 1 << 20]).unwrap();
+    }
+    events.write_all(b"\n").unwrap();
+    for line in 0..LINES {
+        // No JSON, not UTF-8, no object, an unknown event.
+        let garbage: &[u8] = [&b"{"[..], b"\xff\xfe", b"[]", br#"{"Event":2}"#][line as usize % 4];
+        events.write_all(&[garbage, b"\n"].concat()).unwrap();
+    }
+    writeln!(events, "{CLOSE}").unwrap();
+    traceroute.await_metric("trigpoint_traces_total", 1);
+    let garbage = traceroute.metric("trigpoint_garbage_event_lines_total");
+    let pieces = garbage - LINES;
+    assert!((MEGABYTES << 20) / pieces <= 1 << 16, "pieces of some kilobytes, {pieces} in all");
+    assert_eq!(traceroute.metric("trigpoint_event_socket_connected"), 1);
+
+    drop(events);
     traceroute.process.stop(DEADLINE).expect_code(0);
 }

@@ -57,12 +57,12 @@ fn each_test_of_twenty_clients_joins_the_paths_to_its_client() {
 }
 
 /// An address of the target; the first router knows some of the branches to it.
-struct Client {
-    number: u8,
+pub(super) struct Client {
+    pub(super) number: u8,
 }
 
 impl Client {
-    fn address(&self) -> IpAddr {
+    pub(super) fn address(&self) -> IpAddr {
         Ipv4Addr::new(198, 19, 0, self.number).into()
     }
 
@@ -85,7 +85,7 @@ impl Client {
     }
 
     /// As packets to the target go, but for the branches.
-    fn route(&self, network: &Routers) {
+    pub(super) fn route(&self, network: &Routers) {
         let address = self.address();
         network.target().execute("ip", &format!("address add {address}/32 dev lo"));
         let target = Routers::v4(Node::Target);

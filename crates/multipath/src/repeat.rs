@@ -72,6 +72,12 @@ impl RepeatTest {
         self.in_flight += 1;
     }
 
+    /// The last one was not sent after all.
+    pub(crate) fn on_withdrawal(&mut self) {
+        self.sent -= 1;
+        self.in_flight -= 1;
+    }
+
     pub(crate) fn on_loss(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
     }

@@ -72,11 +72,23 @@ pub struct Trace {
     wanted: VecDeque<Wanted>,
     /// Probes on their way.
     in_flight: usize,
+    /// The probe that was given last, while it may be withdrawn.
+    last: Option<Given>,
     /// Answers and losses since the last sweep.
     news: usize,
     path_changes: u8,
     ignored_replies: u32,
     stop: Option<StopReason>,
+}
+
+/// A probe that was given, and what it changed.
+#[derive(Debug, Clone, Copy)]
+struct Given {
+    wanted: Wanted,
+    /// Where it was listed.
+    index: usize,
+    outcome: Outcome,
+    earliest: Duration,
 }
 
 impl Trace {
@@ -91,6 +103,7 @@ impl Trace {
             outstanding: VecDeque::new(),
             wanted: VecDeque::new(),
             in_flight: 0,
+            last: None,
             news: MOST_NEWS,
             path_changes: 0,
             ignored_replies: 0,
@@ -101,6 +114,7 @@ impl Trace {
 
     /// What to do now.
     pub fn next(&mut self, now: Duration) -> Next {
+        self.last = None;
         let deadline = self.start + self.settings.max_duration;
         if self.stop.is_none() && now >= deadline {
             self.stop = Some(StopReason::TimeBudget);
@@ -188,7 +202,10 @@ impl Trace {
     fn send(&mut self, index: usize, now: Duration) -> Probe {
         let wanted = self.wanted.remove(index).expect("the index of a wanted probe");
         let ttl = usize::from(wanted.ttl);
+        let outcome = self.lattice.outcome(ttl, wanted.flow);
         let hop = self.lattice.hop_mut(ttl);
+        let earliest = hop.pace.earliest;
+        self.last = Some(Given { wanted, index, outcome, earliest });
         let level = hop.pace.level();
         hop.pace.on_send(now, self.settings.rate_per_s);
         hop.in_flight += 1;
@@ -209,6 +226,30 @@ impl Trace {
         Probe { id: ProbeId(id), ttl: wanted.ttl, flow: Flow(wanted.flow) }
     }
 
+    /// The probe that the last call, [`Trace::next`], gave could not be sent: all is as
+    /// if it had not been given.  Does nothing after any other call.
+    pub fn withdraw(&mut self) {
+        let Some(given) = self.last.take() else { return };
+        let Given { wanted, index, outcome, earliest } = given;
+        let ttl = usize::from(wanted.ttl);
+        self.records.pop();
+        self.outstanding.pop_back();
+        self.in_flight -= 1;
+        let hop = self.lattice.hop_mut(ttl);
+        hop.in_flight -= 1;
+        hop.pace.earliest = earliest;
+        match wanted.purpose {
+            Purpose::Discovery => self.lattice.hop_mut(ttl).set(wanted.flow, outcome),
+            Purpose::PerPacketTest => {
+                if let Some(test) = self.test(ttl, wanted.vertex) {
+                    test.on_withdrawal();
+                }
+            }
+            Purpose::PathCheck => {}
+        }
+        self.wanted.insert(index, wanted);
+    }
+
     fn test(&mut self, ttl: usize, vertex: u16) -> Option<&mut crate::repeat::RepeatTest> {
         let vertex = self.lattice.hop_mut(ttl - 1).vertices.get_mut(usize::from(vertex))?;
         match &mut vertex.balancing {
@@ -224,6 +265,7 @@ impl Trace {
 
     /// Time has passed: probes that are too old are lost.
     pub fn on_timeout(&mut self, now: Duration) {
+        self.last = None;
         while let Some(&oldest) = self.outstanding.front() {
             let record = &mut self.records[usize::from(oldest)];
             let is_due = self.start + record.sent() + self.settings.reply_timeout <= now;
@@ -272,6 +314,7 @@ impl Trace {
     /// An answer has come.  False if it is of no use: no such probe was sent,
     /// or it has its answer.
     pub fn on_reply(&mut self, id: ProbeId, reply: &Reply, now: Duration) -> bool {
+        self.last = None;
         let index = usize::from(id.0);
         let is_awaited = self.records.get(index).is_some_and(|record| !record.is_answered());
         if self.stop.is_some() || !is_awaited {

@@ -3,6 +3,8 @@
 use std::io;
 use std::net::IpAddr;
 
+use rustix::io::Errno;
+
 use crate::{Family, Prefix};
 
 /// Why there is no prober.
@@ -56,6 +58,14 @@ pub enum OpenError {
         "cannot send ICMP echo without privilege: this process's group is not in the sysctl net.ipv4.ping_group_range; probe by UDP, or allow the group"
     )]
     PingNotAllowed,
+    /// This process, or the host, has no socket left: try again later.
+    #[error("no socket is free for a trace to {target}: {source}")]
+    NoSocket {
+        /// The target.
+        target: IpAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// Another reason.
     #[error("cannot open a socket to {target}: {source}")]
     Socket {
@@ -77,7 +87,7 @@ pub enum SendError {
     /// The trace was closed, or never opened.
     #[error("cannot probe: the trace is not open")]
     NoTrace,
-    /// As many flows as the settings allow are open.
+    /// As many flows as the settings allow are open: try again when a trace was closed.
     #[error("cannot open another flow: {limit} sockets are open, the most that is allowed")]
     TooManyFlows {
         /// [`crate::Settings::sockets`].
@@ -89,6 +99,15 @@ pub enum SendError {
     /// The kernel has no room now: try again later.
     #[error("cannot send to {target} now: {source}")]
     Full {
+        /// The target.
+        target: IpAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// This process, or the host, has no socket left for the flow: nothing was sent; try
+    /// again later.
+    #[error("no socket is free for a flow to {target}: {source}")]
+    NoSocket {
         /// The target.
         target: IpAddr,
         /// What the kernel said.
@@ -110,6 +129,23 @@ pub enum SendError {
         /// What the kernel said.
         source: io::Error,
     },
+}
+
+impl SendError {
+    /// Whether there was no socket for the flow, so that nothing was sent; and there may be
+    /// one when other traces have been closed.
+    pub fn is_short_of_sockets(&self) -> bool {
+        matches!(self, Self::TooManyFlows { .. } | Self::NoSocket { .. })
+    }
+}
+
+/// Whether the kernel cannot open a socket now and may later: no descriptor of this
+/// process or of the host (socket(2)), no memory, no port for it (`EAGAIN` of a datagram
+/// socket that connects), no room in the set of what is waited for (`ENOSPC`, epoll(7)).
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
+    let shortages =
+        [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::AGAIN, Errno::NOSPC];
+    Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno))
 }
 
 /// The kernel could not be waited for.

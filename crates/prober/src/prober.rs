@@ -11,6 +11,7 @@ use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
 use crate::clock::Moment;
+use crate::error::is_shortage;
 use crate::packet::Payload;
 use crate::sys::Buffers;
 use crate::{
@@ -136,14 +137,12 @@ impl Prober {
             (Some(raw), Method::Icmp) => raw.echo(target.address, key),
             (raw, _) => Link::open(target, raw.is_some()),
         };
-        let link = link.map_err(|source| SendError::Flow { target: target.address, source })?;
+        let link = link.map_err(|source| flow_error(target.address, source))?;
         let flow = Flow::new(trace, target, link);
         if let Some(socket) = flow.link.datagram_socket() {
             let flags = epoll::EventFlags::IN;
-            epoll::add(&self.poll, socket, key.data(), flags).map_err(|errno| SendError::Flow {
-                target: target.address,
-                source: errno.into(),
-            })?;
+            epoll::add(&self.poll, socket, key.data(), flags)
+                .map_err(|errno| flow_error(target.address, errno.into()))?;
         }
         self.last_flow += 1;
         open.flows.insert(number, key);
@@ -290,8 +289,18 @@ impl Transport for Prober {
     }
 }
 
+fn flow_error(target: IpAddr, source: io::Error) -> SendError {
+    if is_shortage(&source) {
+        SendError::NoSocket { target, source }
+    } else {
+        SendError::Flow { target, source }
+    }
+}
+
 fn send_error(target: IpAddr, source: io::Error) -> SendError {
     match Errno::from_io_error(&source) {
+        // A TCP flow has a new socket for each probe.
+        Some(Errno::MFILE | Errno::NFILE) => SendError::NoSocket { target, source },
         Some(Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM) => SendError::Full { target, source },
         _ => SendError::Refused { target, source },
     }

@@ -12,3 +12,8 @@ pub fn raise_open_files() {
         debug!(%error, current = ?limit.current, "open files stay limited");
     }
 }
+
+/// How many files the process may have open; `None` is without limit.
+pub fn open_files() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}

@@ -2,6 +2,7 @@
 //! what to send, [`prober`](trigpoint_prober) sends it.
 
 mod active;
+mod queue;
 mod rate;
 mod run;
 
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use prometheus::Registry;
 use tokio::sync::oneshot;
-use tracing::error;
+use tracing::{error, warn};
 use trigpoint_multipath::Next;
 use trigpoint_prober::{
     Counters, Event, Method, OpenError, Prober, SendError, SetupError, Target, TraceId,
@@ -20,15 +21,17 @@ use trigpoint_prober::{
 };
 use trigpoint_record::tables::traces::{Outcome, Run};
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Shortage};
 use crate::tracer::{Traced, Tracer};
 
 use active::Active;
+use queue::{Asked, Queue, RETRY};
 use rate::Rate;
 
 const THREAD: &str = "tracer";
 /// Without a trace, a command wakes the thread.
 const IDLE: Duration = Duration::from_mins(1);
+const SHORTAGE: &str = "no socket is free: traces wait for each other; allow more open files";
 
 /// How traces are made.
 #[derive(Debug, Clone)]
@@ -148,6 +151,7 @@ struct Thread {
     rate: Rate,
     /// Times of the state machines are since then.
     base: Instant,
+    queue: Queue,
     traces: HashMap<TraceId, Active>,
     /// Whose turn it is to send.
     order: Vec<TraceId>,
@@ -162,6 +166,7 @@ impl Thread {
             metrics,
             counted: Counters::default(),
             base: Instant::now(),
+            queue: Queue::default(),
             traces: HashMap::new(),
             order: Vec::new(),
         }
@@ -178,6 +183,7 @@ impl Thread {
                 Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => {}
             }
+            self.begin();
             let until = self.send_what_is_due();
             if let Err(error) = self.prober.wait(until, &mut events) {
                 return error!(%error, "no client is traced any more");
@@ -201,18 +207,9 @@ impl Thread {
 
     fn take(&mut self, command: Command) {
         match command {
-            Command::Trace { target, done } => match self.open(target) {
-                Ok(trace) => {
-                    let settings = self.settings.trace.clone();
-                    let active = Active::new(settings, target, self.base.elapsed(), done);
-                    self.traces.insert(trace, active);
-                    self.order.push(trace);
-                }
-                Err(error) => {
-                    // Who asked may be gone.
-                    let _ = done.send(not_begun(&error));
-                }
-            },
+            Command::Trace { target, done } => {
+                self.queue.push(target, done, self.base.elapsed());
+            }
             Command::Show { shown } => {
                 let now = self.base.elapsed();
                 let runs = self.traces.values().map(|active| run::of(active, &self.settings, now));
@@ -223,48 +220,72 @@ impl Thread {
                 for trace in std::mem::take(&mut self.order) {
                     self.finish(trace, Outcome::Interrupted, None);
                 }
+                for asked in self.queue.drain() {
+                    let outcome = Outcome::SkippedStopped;
+                    // Who asked may be gone.
+                    let _ = asked.done.send(Traced { outcome, detail: None, run: None });
+                }
             }
         }
     }
 
-    fn open(&mut self, target: IpAddr) -> Result<TraceId, OpenError> {
-        self.prober.open(Target { address: target, method: self.settings.method })
+    /// Begins what may begin; those that run and wait for a socket come first.
+    fn begin(&mut self) {
+        let now = self.base.elapsed();
+        if self.traces.values().any(|active| active.shortage.is_some()) {
+            return;
+        }
+        while let Some(asked) = self.queue.pop(self.traces.len(), now) {
+            let method = self.settings.method;
+            match self.prober.open(Target { address: asked.target, method }) {
+                Ok(trace) => {
+                    let active = Active::new(self.settings.trace.clone(), asked, now);
+                    self.traces.insert(trace, active);
+                    self.order.push(trace);
+                }
+                Err(error @ OpenError::NoSocket { .. }) if self.may_wait(&asked, now) => {
+                    if self.queue.is_short(now) {
+                        warn!(%error, "{SHORTAGE}");
+                    }
+                    self.queue.put_back(asked);
+                }
+                Err(error) => {
+                    if matches!(error, OpenError::NoSocket { .. }) {
+                        self.metrics.short_of_sockets(Shortage::GaveUp);
+                    }
+                    // Who asked may be gone.
+                    let _ = asked.done.send(not_begun(&error));
+                }
+            }
+        }
+    }
+
+    /// Whether one that has no socket to begin with may begin later: when another
+    /// one has ended, and without any within the time of a trace.
+    fn may_wait(&self, asked: &Asked, now: Duration) -> bool {
+        !self.traces.is_empty() || now < asked.since + self.settings.trace.max_duration
     }
 
     /// Until when there is nothing to send, if no answer comes.  The traces
     /// send in turns, one probe each.
     fn send_what_is_due(&mut self) -> Instant {
         let mut wait = self.base.elapsed() + IDLE;
+        if let Some(due) = self.queue.due(self.traces.len()) {
+            wait = wait.min(due);
+        }
         let mut turn = std::mem::take(&mut self.order);
         let mut waiting = Vec::with_capacity(turn.len());
         while !turn.is_empty() {
             let mut again = Vec::with_capacity(turn.len());
             for trace in turn {
-                let now = self.base.elapsed();
-                let Some(active) = self.traces.get_mut(&trace) else { continue };
-                if let Some(refilled) = self.rate.empty_until(now) {
-                    wait = wait.min(refilled);
-                    waiting.push(trace);
-                    continue;
-                }
-                match active.next(now) {
-                    Next::Send(probe) => {
-                        self.rate.take();
-                        match active.send(&mut self.prober, trace, probe) {
-                            Ok(()) => again.push(trace),
-                            Err(error) => {
-                                self.finish(trace, Outcome::Failed, Some(error.to_string()));
-                            }
-                        }
-                    }
-                    Next::Wait { until } => {
+                match self.send_one(trace) {
+                    Turn::Again => again.push(trace),
+                    Turn::Wait(until) => {
                         wait = wait.min(until);
                         waiting.push(trace);
                     }
-                    Next::Done(_) => {
-                        let outcome = active.outcome();
-                        self.finish(trace, outcome, None);
-                    }
+                    // Its sockets are for others, now.
+                    Turn::Over => wait = Duration::ZERO,
                 }
             }
             turn = again;
@@ -277,12 +298,89 @@ impl Thread {
         self.base + wait
     }
 
-    fn finish(&mut self, trace: TraceId, outcome: Outcome, detail: Option<String>) {
-        self.prober.close(trace);
-        if let Some(active) = self.traces.remove(&trace) {
-            active.finish(&self.settings, self.base.elapsed(), outcome, detail);
+    fn send_one(&mut self, trace: TraceId) -> Turn {
+        let now = self.base.elapsed();
+        let Some(active) = self.traces.get_mut(&trace) else { return Turn::Over };
+        let pause = self.rate.empty_until(now).unwrap_or(now).max(active.rests_until);
+        if pause > now {
+            return Turn::Wait(pause);
+        }
+        let probe = match active.next(now) {
+            Next::Send(probe) => probe,
+            Next::Wait { until } => return Turn::Wait(until),
+            Next::Done(_) => {
+                let shortage = active.shortage.as_ref().map(ToString::to_string);
+                if shortage.is_some() {
+                    self.metrics.short_of_sockets(Shortage::GaveUp);
+                }
+                let outcome = active.outcome();
+                self.finish(trace, outcome, shortage);
+                return Turn::Over;
+            }
+        };
+        match active.send(&mut self.prober, trace, probe) {
+            Ok(()) => {
+                self.rate.take();
+                Turn::Again
+            }
+            Err(error) if error.is_short_of_sockets() => self.wait_for_socket(trace, error, now),
+            Err(error) => {
+                self.finish(trace, Outcome::Failed, Some(error.to_string()));
+                Turn::Over
+            }
         }
     }
+
+    /// The next probe of a trace has no socket: a younger trace makes room, or it
+    /// waits for the end of another one.
+    fn wait_for_socket(&mut self, trace: TraceId, error: SendError, now: Duration) -> Turn {
+        if self.queue.is_short(now) {
+            warn!(%error, "{SHORTAGE}");
+        }
+        let numbers = self.traces.iter().map(|(id, active)| (active.asked.number, *id));
+        if let Some((_, youngest)) = numbers.max()
+            && youngest != trace
+        {
+            self.put_back(youngest);
+            return Turn::Again;
+        }
+        let pause = now + RETRY;
+        if let Some(active) = self.traces.get_mut(&trace) {
+            if active.shortage.replace(error).is_none() {
+                self.metrics.short_of_sockets(Shortage::Waited);
+            }
+            active.rests_until = pause;
+        }
+        Turn::Wait(pause)
+    }
+
+    fn put_back(&mut self, trace: TraceId) {
+        self.prober.close(trace);
+        if let Some(active) = self.traces.remove(&trace) {
+            self.metrics.short_of_sockets(Shortage::BeganAgain);
+            self.queue.put_back(active.asked);
+        }
+    }
+
+    fn finish(&mut self, trace: TraceId, outcome: Outcome, detail: Option<String>) {
+        self.prober.close(trace);
+        let Some(active) = self.traces.remove(&trace) else { return };
+        active.finish(&self.settings, self.base.elapsed(), outcome, detail);
+        self.queue.ended();
+        for waiting in self.traces.values_mut() {
+            waiting.rests_until = Duration::ZERO;
+        }
+    }
+}
+
+/// What a trace does next.
+enum Turn {
+    /// Perhaps it sends more.
+    Again,
+    /// Nothing, if no answer comes before.
+    Wait(Duration),
+    /// It has ended.
+    Over,
 }
 
 /// An address to which nothing can be sent is no failure of ours.

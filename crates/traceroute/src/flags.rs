@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use trigpoint_multipath::{FailureProbability, Strategy};
 use trigpoint_prober::{Method, Prefix};
-use trigpoint_process::duration;
+use trigpoint_process::{duration, limits};
 use trigpoint_record::tables::traces::Trigger;
 
 use crate::{Tracing, engine};
@@ -147,12 +147,20 @@ impl TracingFlags {
                     contact: self.trace_contact.clone(),
                     exclude: self.exclude.iter().copied().collect(),
                     raw: self.trace_raw,
+                    sockets: sockets(),
                     ..trigpoint_prober::Settings::default()
                 },
                 probes_per_s: self.max_probe_rate,
             },
         }
     }
+}
+
+/// Half of the files that this process may have open, at most: the spool needs
+/// some too, and so does a server in this process.
+fn sockets() -> usize {
+    let most = trigpoint_prober::Settings::default().sockets;
+    limits::open_files().map_or(most, |files| most.min(files as usize / 2))
 }
 
 /// Reads how likely a trace may be to miss something.

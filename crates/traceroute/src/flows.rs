@@ -1,11 +1,15 @@
 //! Which clients are to be traced, from the lines of the event socket.
 
-use std::collections::{HashMap, HashSet};
+mod told;
+
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use trigpoint_mlab::{EventKind, FlowEvent, Position};
 use trigpoint_record::FlowId;
 use trigpoint_record::tables::traces::Trigger;
+
+use told::Told;
 
 /// Connections that are remembered at most; a server has fewer.
 const MAX_OPEN: usize = 65_536;
@@ -33,7 +37,7 @@ pub(crate) struct Flows {
     is_new: bool,
     open: HashMap<FlowId, Client>,
     /// Told at the end of a connection to the server; their Close comes later.
-    told: HashSet<FlowId>,
+    told: Told,
     missed: u64,
 }
 
@@ -47,7 +51,7 @@ impl Flows {
             last: None,
             is_new: true,
             open: HashMap::new(),
-            told: HashSet::new(),
+            told: Told::new(MAX_OPEN),
             missed: 0,
         }
     }
@@ -64,6 +68,9 @@ impl Flows {
 
     /// The client that is to be traced now, if this event is the cause.
     pub(crate) fn take(&mut self, event: FlowEvent) -> Option<Client> {
+        if event.is_replay {
+            self.told.refresh(&event.flow_id);
+        }
         if event.position.is_some_and(|position| !self.is_news(position, event.is_replay)) {
             return None;
         }
@@ -96,7 +103,9 @@ impl Flows {
     /// test.
     pub(crate) fn cut_off(&mut self) -> Vec<Client> {
         let open: Vec<_> = self.open.drain().map(|(_, client)| client).collect();
-        self.told.extend(open.iter().map(|client| client.flow_id.clone()));
+        for client in &open {
+            self.told.insert(client.flow_id.clone());
+        }
         open
     }
 

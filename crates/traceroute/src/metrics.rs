@@ -22,7 +22,29 @@ pub(crate) struct Metrics {
     replies: IntCounter,
     ignored: IntCounterVec,
     overflows: IntCounter,
+    pub(crate) shortages: IntCounterVec,
     coverage: Gauge,
+}
+
+/// What a shortage of sockets does to a trace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shortage {
+    /// It waits for sockets of others.
+    Waited,
+    /// It makes room for an older one, and begins again later.
+    BeganAgain,
+    /// Its time was over before there were any.
+    GaveUp,
+}
+
+impl Shortage {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Waited => "waited",
+            Self::BeganAgain => "began_again",
+            Self::GaveUp => "gave_up",
+        }
+    }
 }
 
 impl Metrics {
@@ -72,6 +94,13 @@ impl Metrics {
                 "trigpoint_trace_overflows_total",
                 "Times that the kernel had no room for answers and dropped some",
             )?,
+            shortages: IntCounterVec::new(
+                Opts::new(
+                    "trigpoint_trace_socket_shortages_total",
+                    "Traces that found no free socket for a probe, by what they did",
+                ),
+                &["effect"],
+            )?,
             coverage: Gauge::new(
                 "trigpoint_trace_coverage",
                 "Share of the clients to be traced that have their row, or the reason why not",
@@ -91,6 +120,7 @@ impl Metrics {
             Box::new(metrics.replies.clone()),
             Box::new(metrics.ignored.clone()),
             Box::new(metrics.overflows.clone()),
+            Box::new(metrics.shortages.clone()),
             Box::new(metrics.coverage.clone()),
         ] {
             registry.register(collector)?;
@@ -99,8 +129,16 @@ impl Metrics {
         for outcome in Outcome::ALL {
             metrics.traces.with_label_values(&[outcome.name(), "false"]).inc_by(0);
         }
+        for shortage in [Shortage::Waited, Shortage::BeganAgain, Shortage::GaveUp] {
+            metrics.shortages.with_label_values(&[shortage.name()]).inc_by(0);
+        }
         metrics.probed(&Counters::default(), &Counters::default());
         Ok(metrics)
+    }
+
+    /// Sockets were short for a trace.
+    pub(crate) fn short_of_sockets(&self, shortage: Shortage) {
+        self.shortages.with_label_values(&[shortage.name()]).inc();
     }
 
     /// The prober has got from `before` to `now`.

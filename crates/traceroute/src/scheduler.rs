@@ -162,7 +162,9 @@ impl<T: Tracer> Scheduler<T> {
         let trace_id = first.flow_id.trace_id(clock::unix_us());
         let origin = Origin { trace_id, flow_id: first.flow_id.clone() };
         let made = run.map(|run| Made { origin, outcome, run: Arc::new(run) });
+        // What went wrong with this one may go right with the next.
         if let Some(made) = &made
+            && detail.is_none()
             && matches!(outcome, Outcome::Complete | Outcome::Incomplete)
         {
             self.cache.insert(place, made.clone(), Instant::now());

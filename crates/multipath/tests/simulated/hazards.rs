@@ -376,3 +376,34 @@ fn nothing_is_sent_faster_than_the_rate() {
     assert_eq!(trace.next(START), Next::Wait { until: later });
     assert!(matches!(trace.next(later), Next::Send(_)));
 }
+
+/// Its number, its hop's rate, the attempts of its flow: nothing is used up.
+#[test]
+fn a_probe_that_could_not_be_sent_changes_nothing() {
+    let topologies = [
+        Topology::layers(&[1, 1, 4, 4, 1]),
+        Topology::layers(&[1, 3, 1]).with(&[0], |balancer| balancer.is_per_packet = true),
+        Topology::layers(&[1, 1, 2, 1]).with(&[1], |limited| limited.limit = LINUX),
+    ];
+    for (topology, strategy) in topologies.iter().flat_map(|it| BOTH.map(|both| (it, both))) {
+        let mut lossy = Network::new(&Arc::new(topology.clone()), 5);
+        lossy.loss = 0.05;
+        let mut refused = Run::new(settings(strategy), lossy.clone());
+        refused.refusals = 2;
+        assert_eq!(refused.finish(), trace(settings(strategy), lossy));
+    }
+}
+
+#[test]
+fn a_probe_is_withdrawn_at_once_or_not_at_all() {
+    let mut trace = Trace::new(Settings::default(), START);
+    let Next::Send(probe) = trace.next(START) else { panic!("nothing to send") };
+    trace.on_timeout(START);
+    trace.withdraw();
+    assert_eq!(trace.path().probes.len(), 1);
+    let Next::Send(next) = trace.next(START + Duration::from_secs(1)) else { panic!("waits") };
+    assert_ne!(probe.id, next.id);
+    trace.withdraw();
+    trace.withdraw();
+    assert_eq!(trace.path().probes.len(), 1);
+}

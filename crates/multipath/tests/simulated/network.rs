@@ -121,6 +121,8 @@ pub(crate) struct Run {
     pub(crate) trace: Trace,
     pub(crate) network: Network,
     pub(crate) now: Duration,
+    /// How often each probe cannot be sent.
+    pub(crate) refusals: usize,
     answers: BinaryHeap<Reverse<(Duration, u16)>>,
     replies: BTreeMap<u16, Reply>,
 }
@@ -128,7 +130,8 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn new(settings: Settings, network: Network) -> Self {
         let trace = Trace::new(settings, START);
-        Self { trace, network, now: START, answers: BinaryHeap::new(), replies: BTreeMap::new() }
+        let (answers, replies) = (BinaryHeap::new(), BTreeMap::new());
+        Self { trace, network, now: START, refusals: 0, answers, replies }
     }
 
     /// Does what is to be done now and moves on to the next moment at which
@@ -137,6 +140,10 @@ impl Run {
         loop {
             match self.trace.next(self.now) {
                 Next::Send(probe) => {
+                    for _ in 0..self.refusals {
+                        self.trace.withdraw();
+                        assert_eq!(self.trace.next(self.now), Next::Send(probe));
+                    }
                     if let Some((arrival, reply)) = self.network.carry(probe, self.now) {
                         self.answers.push(Reverse((arrival, probe.id.0)));
                         self.replies.insert(probe.id.0, reply);

@@ -9,6 +9,7 @@ use socket2::{Protocol, Socket, Type};
 use super::answer::ECHO_HEADER_BYTES;
 use super::flow::sum;
 use super::{Outcome, options, send_at_once};
+use crate::error::is_shortage;
 use crate::packet::{Nonce, Payload};
 use crate::{Family, OpenError, Probe};
 
@@ -67,6 +68,7 @@ pub(super) fn allowed(target: IpAddr) -> Result<(), OpenError> {
         Ok(_) => Ok(()),
         Err(source) => match Errno::from_io_error(&source) {
             Some(Errno::ACCESS | Errno::PERM) => Err(OpenError::PingNotAllowed),
+            _ if is_shortage(&source) => Err(OpenError::NoSocket { target, source }),
             _ => Err(OpenError::Socket { target, source }),
         },
     }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::error::is_shortage;
 use crate::sys::{memory, set_option};
 use crate::{Family, OpenError};
 
@@ -101,6 +102,7 @@ pub(super) fn route(target: IpAddr) -> Result<(), OpenError> {
         Some(Errno::NETUNREACH | Errno::HOSTUNREACH | Errno::ADDRNOTAVAIL) => {
             OpenError::NoRoute { target }
         }
+        _ if is_shortage(&source) => OpenError::NoSocket { target, source },
         _ => OpenError::Socket { target, source },
     })
 }

@@ -1,26 +1,29 @@
 //! A trace that runs.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use trigpoint_multipath::{MplsLabel, Next, Probe, ReplyKind, Trace};
 use trigpoint_prober::{Kind, Prober, Reply, SendError, TraceId, Transport as _};
 use trigpoint_record::tables::traces::Outcome;
 
+use super::queue::Asked;
 use super::{Settings, is_passing, run};
 use crate::clock;
 use crate::tracer::Traced;
 
 /// The state machine, and what is stored beside what it knows.
 pub(super) struct Active {
-    pub(super) target: IpAddr,
+    pub(super) asked: Asked,
     pub(super) trace: Trace,
     pub(super) start: Duration,
     pub(super) start_time: i64,
     /// By number of the probe.
     pub(super) probes: Vec<Exchanged>,
-    done: oneshot::Sender<Traced>,
+    /// Why its next probe has no socket.
+    pub(super) shortage: Option<SendError>,
+    /// It does not ask for that socket again before.
+    pub(super) rests_until: Duration,
 }
 
 /// A probe on the wire.
@@ -34,17 +37,17 @@ pub(super) struct Exchanged {
 impl Active {
     pub(super) fn new(
         settings: trigpoint_multipath::Settings,
-        target: IpAddr,
+        asked: Asked,
         now: Duration,
-        done: oneshot::Sender<Traced>,
     ) -> Self {
         Self {
-            target,
+            asked,
             trace: Trace::new(settings, now),
             start: now,
             start_time: clock::unix_us(),
             probes: Vec::new(),
-            done,
+            shortage: None,
+            rests_until: Duration::ZERO,
         }
     }
 
@@ -53,7 +56,8 @@ impl Active {
         self.trace.next(now)
     }
 
-    /// An error is one that the trace cannot go on with.
+    /// An error is one that the trace cannot go on with, or a shortage of sockets,
+    /// and then the probe is still to be sent.
     pub(super) fn send(
         &mut self,
         prober: &mut Prober,
@@ -67,8 +71,12 @@ impl Active {
             Err(error) if is_passing(&error) => {
                 Exchanged { sent_time: clock::unix_us(), ..Exchanged::default() }
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.trace.withdraw();
+                return Err(error);
+            }
         };
+        self.shortage = None;
         self.probes.push(exchanged);
         Ok(())
     }
@@ -100,7 +108,9 @@ impl Active {
             Kind::Destination => ReplyKind::Destination,
             // Whatever it says, the probe has come there: a closed port, or a
             // firewall on the host itself that prohibits.
-            Kind::Unreachable { .. } if reply.responder == self.target => ReplyKind::Destination,
+            Kind::Unreachable { .. } if reply.responder == self.asked.target => {
+                ReplyKind::Destination
+            }
             Kind::Unreachable { code } | Kind::OtherError { code, .. } => {
                 ReplyKind::Unreachable(code)
             }
@@ -120,6 +130,6 @@ impl Active {
     ) {
         let run = run::of(&self, settings, now);
         // Who asked may be gone.
-        let _ = self.done.send(Traced { outcome, detail, run: Some(run) });
+        let _ = self.asked.done.send(Traced { outcome, detail, run: Some(run) });
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn of(active: &Active, settings: &Settings, now: Duration) -> Run {
         source: active.probes.iter().find_map(|probe| probe.source).map(|source| source.ip()),
         protocol,
         destination_port,
-        probe_bytes: probe_bytes(active.target, settings),
+        probe_bytes: probe_bytes(active.asked.target, settings),
         receiver: if settings.prober.raw {
             traces::Receiver::Raw
         } else {
@@ -199,5 +199,38 @@ fn reply(reply: &Reply) -> traces::Reply {
         quoted_ttl: reply.quoted.ttl,
         quoted_tos: reply.quoted.tos,
         quoted_ip_id: reply.quoted.ip_id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use trigpoint_prober::{Outer, Probe, Quoted, Timing, TraceId};
+
+    use super::*;
+
+    fn stored(rtt: Rtt) -> traces::Rtt {
+        let elapsed = Duration::from_millis(20);
+        let told = Reply {
+            trace: TraceId(1),
+            probe: Probe { ttl: 1, flow: 0, id: 0 },
+            responder: "192.0.2.1".parse().unwrap(),
+            kind: Kind::TimeExceeded,
+            matched: Match::Nonce,
+            timing: Timing { transmitted_ns: None, received_ns: None, elapsed, rtt },
+            outer: Outer::default(),
+            quoted: Quoted::default(),
+            mpls: Vec::new(),
+        };
+        reply(&told).rtt
+    }
+
+    #[test]
+    fn a_round_trip_over_a_step_of_the_clock_is_none() {
+        assert_eq!(stored(Rtt::ClockStepped), traces::Rtt::ClockStepped);
+        assert_eq!(stored(Rtt::Unstamped), traces::Rtt::Unstamped);
+        let measured = Rtt::Kernel(Duration::from_micros(1500));
+        assert_eq!(stored(measured), traces::Rtt::Kernel(1500));
     }
 }

@@ -13,7 +13,7 @@ fn event(kind: EventKind, cookie: u64, stream: u64, sequence: u64) -> FlowEvent 
         flow_id,
         socket: Some(SockId {
             local: "192.0.2.1:80".parse().unwrap(),
-            remote: format!("198.51.100.{cookie}:5000").parse().unwrap(),
+            remote: ([198, 51, 100, cookie as u8], 5000).into(),
             interface: 0,
             cookie,
         }),
@@ -96,6 +96,26 @@ fn who_comes_late_has_missed_nothing() {
     assert_eq!(flows.take_missed(), 0);
     assert!(flows.take(close(2, 1, 902)).is_some());
     assert_eq!(flows.take_missed(), 1);
+}
+
+/// The line breaks again and again, and the ends of most are never told.
+#[test]
+fn of_all_that_were_told_only_those_are_remembered_that_may_end_yet() {
+    let mut flows = at_close();
+    flows.take(open(1, 1, 1));
+    flows.cut_off();
+    let mut last = 1;
+    for _ in 0..3 {
+        flows.take(FlowEvent { is_replay: true, ..open(1, 1, 1) });
+        for _ in 0..MAX_OPEN / 2 {
+            last += 1;
+            flows.take(open(last, 1, last));
+        }
+        assert_eq!(flows.cut_off().len(), MAX_OPEN / 2);
+    }
+    assert_eq!(flows.take(close(1, 1, last + 1)), None, "the server told of it each time");
+    assert_eq!(flows.take(close(last, 1, last + 2)), None, "it was the last");
+    assert!(flows.take(close(2, 1, last + 3)).is_some(), "the memory is bounded");
 }
 
 #[test]
