@@ -7,10 +7,17 @@
 //!
 //! The merge streams: memory is bounded by how many files are merged at once,
 //! not by their size.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `plan` | which files are merged next |
+//! | `reading` | what reading a file costs in memory |
+//! | `merge` | many files into few |
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 use deltalake::kernel::Add;
 use deltalake::protocol::DeltaOperation;
@@ -25,6 +32,9 @@ use crate::{Error, Lake, file};
 
 mod merge;
 mod plan;
+mod reading;
+
+use reading::Reading;
 
 /// A rival that is always faster has done the work.
 const OVERTAKEN_AT_MOST: u32 = 8;
@@ -43,7 +53,8 @@ pub struct Compaction {
     /// takes: its new files must be committed before vacuum takes them for
     /// orphans.
     pub commit_bytes: u64,
-    /// About how much memory a merge may take.
+    /// About how much memory the files that are read may take; the one that is
+    /// written takes some 2 MB for each of its columns.
     pub memory_bytes: u64,
     /// A date is closed so long after its end and after its last file.
     pub closed_after: Duration,
@@ -94,10 +105,12 @@ impl Lake {
             return Ok(done);
         };
         while done.overtaken < OVERTAKEN_AT_MOST {
-            let Some(runs) = plan::next(live::files(&open)?, settings, now) else { break };
+            let table_schema = open.snapshot("read the schema of")?.snapshot().arrow_schema();
+            let (schema, files) = (file::schema_of(&table_schema), live::files(&open)?);
+            let Some(runs) = plan::next(files, Reading::of(&schema), settings, now) else { break };
             let merged: Vec<LiveFile> = runs.iter().flatten().cloned().collect();
             let in_flight = self.writes().begin();
-            let added = merge_off_thread(&open, runs, settings).await?;
+            let added = merge_off_thread(&open, schema, runs, settings).await?;
             // Queries may read the files until they are replaced, so their age as
             // removed files counts from here, after a merge that may take minutes.
             let wanted = replacement(&merged, added, settings, now + started.elapsed());
@@ -112,11 +125,11 @@ impl Lake {
 /// Merging keeps a processor busy, so it leaves the async threads alone.
 async fn merge_off_thread(
     open: &Open,
+    schema: SchemaRef,
     runs: Vec<Vec<LiveFile>>,
     settings: &Compaction,
 ) -> Result<Vec<Add>, Error> {
     let table = open.definition;
-    let schema = file::schema_of(&open.snapshot("read the schema of")?.snapshot().arrow_schema());
     let store: Arc<dyn ObjectStore> = open.delta.object_store();
     let target_bytes = settings.target_bytes;
     let handle = Handle::current();

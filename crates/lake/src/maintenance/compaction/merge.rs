@@ -14,21 +14,22 @@ use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSe
 use datafusion::physical_plan::sorts::streaming_merge::StreamingMergeBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use deltalake::kernel::Add;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::ObjectStore;
+use parquet::errors::ParquetError;
+use tokio::sync::Semaphore;
 use trigpoint_record::Table;
 
 use super::super::live::LiveFile;
 use super::plan::Run;
+use super::reading::Reading;
 use crate::file::{self, FileWriter, PART};
 use crate::{Error, schema};
 
-/// Decoded bytes that one run may hold at a time: a batch.
-const BATCH_BYTES: u64 = 1 << 20;
-/// A row in memory is about so many times as long as in a file.
-const DECODED: u64 = 24;
-const BATCH_ROWS_AT_LEAST: u64 = 16;
-const BATCH_ROWS_AT_MOST: u64 = 4096;
+/// Files that are read whole at the same time: their readers are not counted
+/// where the runs are chosen.
+const READ_WHOLE_AT_ONCE: usize = 4;
 
 /// Writes the rows of all runs, which are of one date, into new files that are
 /// durable on return and named by nobody yet.
@@ -56,8 +57,15 @@ pub(super) async fn merge(
         added: Vec::new(),
         rows: 0,
     };
-    let batch_rows = batch_rows(&files);
-    let merged = match sorted(table, store, schema, runs, batch_rows) {
+    let reading = Reading::of(schema);
+    let source = Source {
+        store: Arc::clone(store),
+        schema: SchemaRef::clone(schema),
+        reading,
+        batch_rows: reading.batch_rows(files.into_iter()),
+        turns: Arc::new(Semaphore::new(READ_WHOLE_AT_ONCE)),
+    };
+    let merged = match source.sorted(table, runs) {
         Ok(merged) => merged,
         Err(error) => return Err(failed(error.to_string())),
     };
@@ -73,56 +81,70 @@ pub(super) async fn merge(
     Ok(output.added)
 }
 
-/// As many rows as keep a batch of wide rows small.
-fn batch_rows(files: &[&LiveFile]) -> usize {
-    let bytes = files.iter().map(|file| file.bytes).sum::<u64>();
-    let rows = files.iter().filter_map(|file| file.rows).sum::<u64>().max(1);
-    let row = (bytes / rows).max(1) * DECODED;
-    (BATCH_BYTES / row).clamp(BATCH_ROWS_AT_LEAST, BATCH_ROWS_AT_MOST) as usize
+/// The files that are read.
+#[derive(Clone)]
+struct Source {
+    store: Arc<dyn ObjectStore>,
+    schema: SchemaRef,
+    reading: Reading,
+    /// Of a file that is not read whole.
+    batch_rows: usize,
+    turns: Arc<Semaphore>,
 }
 
-/// The rows of all runs in the order of the table.
-fn sorted(
-    table: &Table,
-    store: &Arc<dyn ObjectStore>,
-    schema: &SchemaRef,
-    runs: Vec<Run>,
-    batch_rows: usize,
-) -> Result<SendableRecordBatchStream, DataFusionError> {
-    let keys = schema::sort_columns(table)
-        .into_iter()
-        .map(|name| Ok(PhysicalSortExpr::new(col(name, schema)?, SortOptions::default())))
-        .collect::<Result<Vec<_>, DataFusionError>>()?;
-    let order = LexOrdering::new(keys)
-        .ok_or_else(|| DataFusionError::Internal("the table has no order".to_owned()))?;
-    let streams = runs.into_iter().map(|run| in_order(store, schema, run, batch_rows)).collect();
-    // What is read at once was bounded when the runs were chosen.
-    let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
-    StreamingMergeBuilder::new()
-        .with_streams(streams)
-        .with_schema(SchemaRef::clone(schema))
-        .with_expressions(&order)
-        .with_metrics(BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), 0))
-        .with_batch_size(batch_rows)
-        .with_reservation(MemoryConsumer::new("compaction").register(&pool))
-        .build()
-}
+impl Source {
+    /// The rows of all runs in the order of the table.
+    fn sorted(
+        &self,
+        table: &Table,
+        runs: Vec<Run>,
+    ) -> Result<SendableRecordBatchStream, DataFusionError> {
+        let keys = schema::sort_columns(table)
+            .into_iter()
+            .map(|name| Ok(PhysicalSortExpr::new(col(name, &self.schema)?, SortOptions::default())))
+            .collect::<Result<Vec<_>, DataFusionError>>()?;
+        let order = LexOrdering::new(keys)
+            .ok_or_else(|| DataFusionError::Internal("the table has no order".to_owned()))?;
+        let streams = runs.into_iter().map(|run| self.in_order(run)).collect();
+        // What is read at once was bounded when the runs were chosen.
+        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+        StreamingMergeBuilder::new()
+            .with_streams(streams)
+            .with_schema(SchemaRef::clone(&self.schema))
+            .with_expressions(&order)
+            .with_metrics(BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), 0))
+            .with_batch_size(self.batch_rows)
+            .with_reservation(MemoryConsumer::new("compaction").register(&pool))
+            .build()
+    }
 
-/// The rows of one run: its files one after the other.
-fn in_order(
-    store: &Arc<dyn ObjectStore>,
-    schema: &SchemaRef,
-    run: Run,
-    batch_rows: usize,
-) -> SendableRecordBatchStream {
-    let (store, opened) = (Arc::clone(store), SchemaRef::clone(schema));
-    let rows = stream::iter(run)
-        .then(move |one| {
-            file::read(Arc::clone(&store), one.path, SchemaRef::clone(&opened), batch_rows)
-        })
-        .try_flatten()
-        .map_err(DataFusionError::from);
-    Box::pin(RecordBatchStreamAdapter::new(SchemaRef::clone(schema), rows))
+    /// The rows of one run: its files one after the other.
+    fn in_order(&self, run: Run) -> SendableRecordBatchStream {
+        let source = self.clone();
+        let rows = stream::iter(run)
+            .then(move |file| {
+                let source = source.clone();
+                async move { source.rows(file).await }
+            })
+            .try_flatten()
+            .map_err(DataFusionError::from);
+        Box::pin(RecordBatchStreamAdapter::new(SchemaRef::clone(&self.schema), rows))
+    }
+
+    async fn rows(
+        self,
+        file: LiveFile,
+    ) -> Result<BoxStream<'static, Result<RecordBatch, ParquetError>>, ParquetError> {
+        let whole = self.reading.whole(&file);
+        let batch_rows = whole.unwrap_or(self.batch_rows).max(1);
+        let rows = file::read(self.store, file.path, self.schema, batch_rows);
+        if whole.is_none() {
+            return Ok(rows.await?.boxed());
+        }
+        let _turn = self.turns.acquire().await;
+        let batches: Vec<RecordBatch> = rows.await?.try_collect().await?;
+        Ok(stream::iter(batches).map(Ok).boxed())
+    }
 }
 
 /// The files that are written, one after the other.

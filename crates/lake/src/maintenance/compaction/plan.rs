@@ -6,21 +6,16 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use super::super::live::{Key, LiveFile};
 use super::Compaction;
+use super::reading::Reading;
 
 /// Files whose keys rise from one to the next, so that reading them in order
 /// is reading one sorted file.
 pub(super) type Run = Vec<LiveFile>;
 
-/// What reading one file costs at least: decoders of more than a hundred columns.
-const MEMORY_OF_A_FILE: u64 = 1 << 20;
-/// At most a row group of a file is in memory, compressed, and its pages
-/// decompressed.
-const ROW_GROUP_BYTES: u64 = 8 << 20;
-const DECOMPRESSED: u64 = 3;
-
 /// The next runs to merge into one; `None` when every date is as it should be.
 pub(super) fn next(
     files: Vec<LiveFile>,
+    reading: Reading,
     settings: &Compaction,
     now: DateTime<Utc>,
 ) -> Option<Vec<Run>> {
@@ -30,9 +25,9 @@ pub(super) fn next(
     }
     dates.into_iter().find_map(|(date, files)| {
         if is_closed(&date, &files, settings, now) {
-            closing(files, settings)
+            closing(files, reading, settings)
         } else {
-            rolling(files, settings)
+            rolling(files, reading, settings)
         }
     })
 }
@@ -49,7 +44,7 @@ fn is_closed(date: &str, files: &[LiveFile], settings: &Compaction, now: DateTim
 }
 
 /// Of a date that is being written: its small files, when they are many.
-fn rolling(mut files: Vec<LiveFile>, settings: &Compaction) -> Option<Vec<Run>> {
+fn rolling(mut files: Vec<LiveFile>, reading: Reading, settings: &Compaction) -> Option<Vec<Run>> {
     files.retain(|file| file.bytes < settings.small_bytes);
     if files.len() <= settings.small_files {
         return None;
@@ -60,19 +55,19 @@ fn rolling(mut files: Vec<LiveFile>, settings: &Compaction) -> Option<Vec<Run>> 
         bytes += file.bytes;
         bytes <= settings.commit_bytes
     };
-    let runs = affordable(runs(files.into_iter().take_while(fits).collect()), settings);
+    let runs = affordable(runs(files.into_iter().take_while(fits).collect()), reading, settings);
     // Also of one run: its files are small.
     (runs.iter().map(Vec::len).sum::<usize>() > 1).then_some(runs)
 }
 
 /// Of a date that is over: files with common keys, else neighbours that fit
 /// into one file.
-fn closing(files: Vec<LiveFile>, settings: &Compaction) -> Option<Vec<Run>> {
+fn closing(files: Vec<LiveFile>, reading: Reading, settings: &Compaction) -> Option<Vec<Run>> {
     let groups = overlapping(files);
     let merge = groups
         .iter()
         .filter(|group| group.len() > 1)
-        .map(|group| affordable(runs(group.clone()), settings))
+        .map(|group| affordable(runs(group.clone()), reading, settings))
         // One run alone is as it should be.
         .find(|runs| runs.len() > 1);
     merge.or_else(|| neighbours(groups, settings))
@@ -110,12 +105,10 @@ fn runs(mut files: Vec<LiveFile>) -> Vec<Run> {
 }
 
 /// The smallest runs that one merge can take.
-fn affordable(mut runs: Vec<Run>, settings: &Compaction) -> Vec<Run> {
+fn affordable(mut runs: Vec<Run>, reading: Reading, settings: &Compaction) -> Vec<Run> {
     let bytes = |run: &Run| run.iter().map(|file| file.bytes).sum::<u64>();
-    let memory = |run: &Run| {
-        let largest = run.iter().map(|file| file.bytes).max().unwrap_or_default();
-        MEMORY_OF_A_FILE + DECOMPRESSED * largest.min(ROW_GROUP_BYTES)
-    };
+    // Its files are read one after the other.
+    let memory = |run: &Run| run.iter().map(|file| reading.bytes(file)).max().unwrap_or_default();
     runs.sort_by_key(bytes);
     let (mut all_bytes, mut all_memory) = (0, 0);
     let count = runs

@@ -42,11 +42,19 @@ async fn a_closed_day_becomes_one_sorted_file_with_the_same_rows() {
     assert_eq!(again, Compacted::default(), "a day is merged once");
 }
 
+/// Of one file that is too large to be read whole, and of some that are not.
 #[tokio::test]
 async fn the_files_of_a_day_share_no_flow_and_none_is_divided() {
     let directory = tempfile::tempdir().unwrap();
     let lake = lake(&directory);
     fill(&lake, 12).await;
+    let flows = (0..10).flat_map(|flow| {
+        let name = format!("flow-{flow:02}");
+        (100..1600).map(move |n| reading(&name, n, 0))
+    });
+    let rows = vec![rows(&READINGS, 13, flows.collect())];
+    let large = Group { app_id: "a".to_owned(), last_seq: 13, rows };
+    lake.append(&READINGS, vec![large]).await.unwrap();
     let before = every_row(&lake).await;
     let settings = Compaction { target_bytes: 1, ..Compaction::default() };
     lake.compact(&READINGS, &settings, next_day()).await.unwrap();

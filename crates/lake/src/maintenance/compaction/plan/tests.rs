@@ -7,6 +7,7 @@ use super::*;
 
 const MB: u64 = 1 << 20;
 const DATE: &str = "2026-11-24";
+const READING: Reading = Reading { columns: 100 };
 
 fn settings() -> Compaction {
     Compaction {
@@ -54,7 +55,7 @@ fn merged(files: Vec<LiveFile>, now: DateTime<Utc>) -> Vec<Vec<String>> {
         Key::Value(text) => text.clone(),
         other => format!("{other:?}"),
     };
-    let runs = next(files, &settings(), now).unwrap_or_default();
+    let runs = next(files, READING, &settings(), now).unwrap_or_default();
     let keys = |run: &Run| {
         run.iter().map(|file| format!("{}-{}", name(&file.low), name(&file.high))).collect()
     };
@@ -89,7 +90,7 @@ fn of_many_small_files_one_commit_takes_what_it_may_replace() {
         file.high = file.low.clone();
         file
     });
-    let runs = next(rising.collect(), &settings(), noon()).unwrap();
+    let runs = next(rising.collect(), READING, &settings(), noon()).unwrap();
     assert_eq!((runs.len(), runs[0].len()), (1, 102), "as many as one commit may replace");
 }
 
@@ -144,7 +145,7 @@ fn neighbours_that_fit_into_one_file_are_put_together() {
 #[test]
 fn one_commit_takes_the_smallest_runs_up_to_its_bytes() {
     let files = vec![file("a", "z", 900 * MB), file("a", "z", 500 * MB), file("a", "z", 400 * MB)];
-    let runs = next(files, &settings(), later()).unwrap();
+    let runs = next(files, READING, &settings(), later()).unwrap();
     let bytes: Vec<_> = runs.iter().map(|run| run[0].bytes / MB).collect();
     assert_eq!(bytes, [400, 500]);
     // What is left cannot be put together within the bound, and stays.
@@ -165,9 +166,13 @@ fn what_lies_beside_files_that_cannot_be_merged_is_not_put_across_them() {
 
 #[test]
 fn memory_bounds_how_many_files_are_merged_at_once() {
-    // 1 MB for the decoders and three times what is held of 8 MB.
-    let files: Vec<_> = (0..100).map(|_| file("a", "z", 8 * MB)).collect();
-    assert_eq!(next(files, &settings(), noon()).unwrap().len(), 512 / 25);
+    for (bytes, rows) in [(8 * MB, 100_000), (100_000, 100)] {
+        let mut one = file("a", "z", bytes);
+        one.rows = Some(rows);
+        let most = settings().memory_bytes / READING.bytes(&one);
+        let files = vec![one; 10_000];
+        assert_eq!(next(files, READING, &settings(), noon()).unwrap().len() as u64, most);
+    }
 }
 
 #[test]
