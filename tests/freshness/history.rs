@@ -13,8 +13,8 @@ use super::DEADLINE;
 
 /// Stations whose batches each commit brings, each with its own marker.
 const STREAMS: u64 = 4;
-/// A collector that commits every two seconds takes care every ten minutes.
-const COMMITS_BETWEEN_COMPACTIONS: u64 = 300;
+/// A collector merges more than 64 new files.
+const COMMITS_BETWEEN_COMPACTIONS: u64 = 65;
 
 /// Makes so many commits in each table, as a collector would, in little time:
 /// few rows in each, and none waits for company.

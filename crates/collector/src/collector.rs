@@ -57,17 +57,19 @@ impl Collector {
         let memory = Account::new(settings.memory_bytes);
         let stopping = watch::Sender::new(false);
         let (submissions, messages) = mpsc::unbounded_channel();
+        let (told_of_files, new_files) = mpsc::unbounded_channel();
         let committer = Committer::new(
             lake.clone(),
             settings.clone(),
             Arc::clone(&metrics),
             Arc::clone(&memory),
+            told_of_files,
             stopping.subscribe(),
         );
         let committer = tokio::spawn(committer.run(messages));
         if let Some(maintenance) = settings.maintenance.clone() {
             let maintainer = Maintainer::new(lake.clone(), maintenance, Arc::clone(&metrics));
-            tokio::spawn(maintainer.run(stopping.subscribe()));
+            tokio::spawn(maintainer.run(new_files, stopping.subscribe()));
         }
         let processors = std::thread::available_parallelism().map_or(1, Into::into);
         let shared = Shared {

@@ -14,6 +14,7 @@ use trigpoint_record::{Table, tables::SPEED_TESTS};
 use crate::{
     Settings,
     cadence::Cadence,
+    maintenance::NewFiles,
     memory::Account,
     metrics::Metrics,
     pending::{Pending, Submission},
@@ -39,6 +40,8 @@ pub(crate) struct Committer {
     cadence: Cadence,
     metrics: Arc<Metrics>,
     memory: Arc<Account>,
+    /// Heard by the maintainer, if there is one.
+    new_files: mpsc::UnboundedSender<NewFiles>,
     stopping: watch::Receiver<bool>,
     pending: Pending,
     failures: u32,
@@ -51,10 +54,20 @@ impl Committer {
         settings: Settings,
         metrics: Arc<Metrics>,
         memory: Arc<Account>,
+        new_files: mpsc::UnboundedSender<NewFiles>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
-        let (cadence, pending) = (Cadence::new(settings), Pending::default());
-        Self { lake, cadence, metrics, memory, stopping, pending, failures: 0, failing_since: None }
+        Self {
+            lake,
+            cadence: Cadence::new(settings),
+            metrics,
+            memory,
+            new_files,
+            stopping,
+            pending: Pending::default(),
+            failures: 0,
+            failing_since: None,
+        }
     }
 
     /// Runs until every stream has ended and everything is committed.
@@ -151,7 +164,7 @@ impl Committer {
 
     fn appended(
         &self,
-        table: &Table,
+        table: &'static Table,
         appended: &Appended,
         newest_test: Option<i64>,
         took: Duration,
@@ -162,6 +175,8 @@ impl Committer {
         if appended.version.is_none() {
             return;
         }
+        // Nobody may be there who merges them.
+        let _ = self.new_files.send(NewFiles { table, count: appended.files });
         if let Some(end_time) = newest_test {
             self.metrics.test_arrived(end_time);
         }

@@ -3,44 +3,74 @@
 //! Works on snapshots of its own and commits beside the committer, which never
 //! waits for it.  Whatever it does may be killed at any time, so the end of the
 //! collector does not wait for it either.
+//!
+//! Files are merged as soon as there are too many, at any cadence of commits:
+//! each of them makes every commit and every query longer.
 
-use std::{future::Future, sync::Arc};
+use std::{collections::HashMap, future::Future, sync::Arc};
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use tokio::{
-    sync::watch,
-    time::{Instant, sleep},
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until},
 };
 use trigpoint_lake::{Error, Lake};
 use trigpoint_record::Table;
 
 use crate::{metrics::Metrics, settings::Maintenance};
 
+/// What a commit has added to a table.
+#[derive(Debug)]
+pub(crate) struct NewFiles {
+    pub(crate) table: &'static Table,
+    pub(crate) count: u64,
+}
+
 pub(crate) struct Maintainer {
     lake: Lake,
     settings: Maintenance,
     metrics: Arc<Metrics>,
+    /// By name of the table, since its files were last merged.
+    new_files: HashMap<&'static str, u64>,
 }
 
 impl Maintainer {
     pub(crate) fn new(lake: Lake, settings: Maintenance, metrics: Arc<Metrics>) -> Self {
-        Self { lake, settings, metrics }
+        Self { lake, settings, metrics, new_files: HashMap::new() }
     }
 
-    /// A round after every interval, until the collector stops.
-    pub(crate) async fn run(self, mut stopping: watch::Receiver<bool>) {
+    /// A round after every interval, and merges in between, until the collector stops.
+    pub(crate) async fn run(
+        mut self,
+        mut new_files: mpsc::UnboundedReceiver<NewFiles>,
+        mut stopping: watch::Receiver<bool>,
+    ) {
         let rounds = async {
             loop {
-                sleep(self.settings.interval).await;
+                let next = Instant::now() + self.settings.interval;
+                while let Some(new) = earlier(next, &mut new_files).await {
+                    self.take(new).await;
+                }
                 for &table in self.lake.tables() {
                     self.care_for(table, Utc::now()).await;
                 }
+                self.new_files.clear();
                 self.empty_quarantine(Utc::now()).await;
             }
         };
         tokio::select! {
             () = rounds => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+    }
+
+    /// Merges the files of a table that has too many new ones.
+    async fn take(&mut self, new: NewFiles) {
+        let files = self.new_files.entry(new.table.name).or_default();
+        *files += new.count;
+        if *files > self.settings.compaction.small_files as u64 {
+            *files = 0;
+            self.compact(new.table, Utc::now()).await;
         }
     }
 
@@ -157,6 +187,18 @@ impl Maintainer {
                 None
             }
         }
+    }
+}
+
+/// The next of the new files, or `None` at `deadline`.
+async fn earlier(
+    deadline: Instant,
+    new_files: &mut mpsc::UnboundedReceiver<NewFiles>,
+) -> Option<NewFiles> {
+    tokio::select! {
+        biased;
+        () = sleep_until(deadline) => None,
+        Some(new) = new_files.recv() => Some(new),
     }
 }
 

@@ -40,7 +40,8 @@ pub struct Settings {
 pub struct Maintenance {
     /// From the end of a round to the start of the next.
     pub interval: Duration,
-    /// When files are merged.
+    /// When files are merged: in each round, and before it whenever commits have
+    /// brought more than [`Compaction::small_files`].
     pub compaction: Compaction,
     /// What is deleted.
     pub vacuum: Vacuum,

@@ -10,7 +10,7 @@ use trigpoint_process::duration;
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct MaintenanceFlags {
     /// The tables are cared for (files merged, old ones deleted) this long after
-    /// the last time; 0s for never
+    /// the last time, and files merged earlier when there are many; 0s for never
     #[arg(
         long,
         env = "TRIGPOINT_MAINTENANCE_INTERVAL",
