@@ -40,6 +40,9 @@ struct Options {
     /// Length of each test
     #[arg(long, default_value = "3s")]
     test_duration: String,
+    /// Sessions with each congestion control; 60 take every path once
+    #[arg(long, default_value_t = 60)]
+    sessions: usize,
 }
 
 fn main() -> Result<ExitCode> {
@@ -66,7 +69,7 @@ fn main() -> Result<ExitCode> {
         let command = server.command(executable);
         let station = Standalone::start_on(command, executable, &options.data_dir, &arguments);
         let port = station.ws().rsplit(':').next().context("find the station's port")?;
-        let paths = Mutex::new(paths());
+        let paths = Mutex::new(paths(options.sessions));
         let sessions = |lab: &Emulated| sessions(lab, executable, port, &paths);
         failed += std::thread::scope(|scope| {
             let clients: Vec<_> =
@@ -100,17 +103,23 @@ fn sessions(lab: &Emulated, executable: &str, port: &str, paths: &Mutex<VecDeque
     }
 }
 
-/// Every combination; neighbours differ in rate, so that fast ones seldom meet.
-fn paths() -> VecDeque<Path> {
-    let mut paths = VecDeque::new();
+/// Every combination as often as any other, or as many of them as are asked for, spread
+/// over all; neighbours differ in rate, so that fast ones seldom meet.
+fn paths(sessions: usize) -> VecDeque<Path> {
+    let mut combinations = Vec::new();
     for round_trip in ROUND_TRIP_MS {
         for share in LOSS_SHARES {
             for rate in RATES_MBIT_PER_S {
-                paths.push_back(path(round_trip, share, rate * 1_000_000, paths.len() as u64));
+                combinations.push((round_trip, share, rate * 1_000_000));
             }
         }
     }
-    paths
+    let step = (combinations.len() / sessions.max(1)).max(1);
+    let session = |number: usize| {
+        let (round_trip, share, rate) = combinations[number * step % combinations.len()];
+        path(round_trip, share, rate, number as u64)
+    };
+    (0..sessions).map(session).collect()
 }
 
 fn path(round_trip_ms: u32, share: f64, rate_bit_per_s: u64, seed: u64) -> Path {

@@ -21,8 +21,7 @@ pub(crate) struct Options {
     /// Commits that are looked at
     #[arg(long, default_value_t = 100)]
     look: u64,
-    /// Compaction after so many commits; a collector that commits every two
-    /// seconds takes care every 300
+    /// Compaction after so many commits; a collector merges more than 64 new files
     #[arg(long)]
     compact_every: Option<u64>,
 }

@@ -17,10 +17,13 @@ pub(crate) struct FillOptions {
     /// Files, each of one commit
     #[arg(long)]
     files: u64,
-    /// Rows in each: those of some tests
+    /// Rows in each: those of ten tests at as many stations
     #[arg(long, default_value_t = 2000)]
     rows: usize,
 }
+
+/// Of a commit: the flows of one file lie between those of every other.
+const STREAMS: usize = 10;
 
 #[derive(clap::Args)]
 pub(crate) struct MergeOptions {
@@ -31,8 +34,14 @@ pub(crate) struct MergeOptions {
 pub(crate) async fn fill(options: &FillOptions) -> Result<()> {
     let lake = Lake::open(&options.lake.to_string_lossy())?;
     for file in 1..=options.files {
-        let batch = rows::batch(&SNAPSHOTS, file, options.rows)?;
-        lake.append(&SNAPSHOTS, vec![rows::group(&SNAPSHOTS, 0, file, batch)?]).await?;
+        let groups = (0..STREAMS)
+            .map(|stream| {
+                let flow = file * STREAMS as u64 + stream as u64;
+                let batch = rows::batch(&SNAPSHOTS, flow, options.rows / STREAMS)?;
+                rows::group(&SNAPSHOTS, stream, file, batch)
+            })
+            .collect::<Result<_>>()?;
+        lake.append(&SNAPSHOTS, groups).await?;
     }
     Ok(())
 }

@@ -4,8 +4,10 @@
 //! makes them, with its care of the tables: so long a table remembers a removed
 //! file (`deletedFileRetentionDuration`), so that the last checkpoints are those
 //! of a table that has been written for days.  Nothing is cleaned up, so what
-//! was put is what lies there.  A day has four times these entries, and one
+//! was put is what lies there.  A day has its share of these entries, and one
 //! checkpoint for every 50 commits, of the mean size of those in the last hour.
+//! Where six hours are too few commits for that, more are made, and the removed
+//! files of all of them are in the last checkpoint: the figure is an upper bound.
 
 use std::fs;
 use std::path::Path;
@@ -28,12 +30,15 @@ pub(crate) struct Options {
 
 const HOUR_S: f64 = 3600.0;
 const STRETCH_S: f64 = 6.0 * HOUR_S;
-const STRETCHES_A_DAY: f64 = 4.0;
+const DAY_S: f64 = 24.0 * HOUR_S;
 /// A finished test waits so long for company.
 const COMMIT_AFTER_S: f64 = 2.0;
-/// A collector takes care of its tables this often.
+/// A collector takes care of its tables this often, and merges more new files than these.
 const CARE_EVERY_S: f64 = 600.0;
+const NEW_FILES: u64 = 64;
 const CHECKPOINT_INTERVAL: f64 = 50.0;
+/// With three checkpoints.
+const LEAST_COMMITS: u64 = 150;
 /// Of a test; statistics of more rows are not longer.
 const SNAPSHOTS_OF_A_TEST: usize = 10;
 /// Stations, each of which has had a test once in a while.
@@ -50,19 +55,19 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     for ((table, _), filled) in tables.into_iter().zip(filled) {
         filled.await??;
         let log = Log::read(&root, table)?;
-        let commits = pace.commits as f64;
-        let entries = log.entry_bytes * STRETCHES_A_DAY;
+        let commit_bytes = log.entry_bytes / pace.commits as f64;
+        let entries = commit_bytes * pace.commits_a_day;
         let checkpoint = log
             .last_checkpoints(HOUR_S / STRETCH_S)
-            .with_context(|| format!("find checkpoints of `{}` in the last hour", table.name))?;
-        let checkpoints = checkpoint * STRETCHES_A_DAY * commits / CHECKPOINT_INTERVAL;
+            .with_context(|| format!("find a checkpoint of `{}`", table.name))?;
+        let checkpoints = checkpoint * pace.commits_a_day / CHECKPOINT_INTERVAL;
         println!(
             "log of {}, a test every {} s: {:.1} MB of entries a day ({:.0} bytes a commit), \
              {:.1} MB of checkpoints (each {:.0} kB; the first {:.0} kB)",
             table.name,
             options.seconds,
             entries / 1e6,
-            log.entry_bytes / commits,
+            commit_bytes,
             checkpoints / 1e6,
             checkpoint / 1e3,
             log.checkpoints.first().map_or(0.0, |(_, bytes)| *bytes) / 1e3,
@@ -76,8 +81,9 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 /// Of the commits to a table.
 #[derive(Clone, Copy)]
 struct Pace {
-    /// In six hours.
+    /// That are made.
     commits: u64,
+    commits_a_day: f64,
     /// Tests that came together in each of them.
     tests: u64,
     /// Commits from one round of care to the next.
@@ -88,9 +94,10 @@ impl Pace {
     fn of(seconds_between_tests: f64) -> Self {
         let interval_s = seconds_between_tests.max(COMMIT_AFTER_S);
         Self {
-            commits: (STRETCH_S / interval_s).round() as u64,
+            commits: ((STRETCH_S / interval_s).round() as u64).max(LEAST_COMMITS),
+            commits_a_day: DAY_S / interval_s,
             tests: (interval_s / seconds_between_tests).round() as u64,
-            care_every: (CARE_EVERY_S / interval_s).ceil() as u64,
+            care_every: ((CARE_EVERY_S / interval_s).ceil() as u64).min(NEW_FILES + 1),
         }
     }
 }
@@ -138,15 +145,17 @@ impl Log {
         Ok(log)
     }
 
-    /// Mean bytes of the checkpoints in the last `part` of the versions.
+    /// Mean bytes of the checkpoints in the last `part` of the versions, or of the
+    /// last one if none is there.
     fn last_checkpoints(&self, part: f64) -> Option<f64> {
         let oldest = self.newest - (self.newest as f64 * part) as u64;
-        let last: Vec<f64> = self
+        let (last, _) = self.checkpoints.last()?;
+        let among: Vec<f64> = self
             .checkpoints
             .iter()
-            .filter(|(version, _)| *version >= oldest)
+            .filter(|(version, _)| *version >= oldest.min(*last))
             .map(|(_, bytes)| *bytes)
             .collect();
-        (!last.is_empty()).then(|| last.iter().sum::<f64>() / last.len() as f64)
+        Some(among.iter().sum::<f64>() / among.len() as f64)
     }
 }

@@ -26,7 +26,8 @@ pub(crate) struct Options {
     #[arg(long, default_value = "")]
     only: String,
     /// Data directory of flows over emulated paths, for bytes a snapshot: made
-    /// here if it does not exist (in about four minutes), and compacted
+    /// here if it does not exist (360 of them times the scale, which takes about
+    /// four minutes times the scale), and compacted
     #[arg(long, value_name = "DIRECTORY")]
     flows: Option<PathBuf>,
 }
@@ -43,7 +44,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     if asked("commits") {
         let (few, many) = (times(100.0), times(5000.0));
         let commits = ["commits", "--few", &few, "--many", &many];
-        figure(&executable, &[&commits[..], &["--compact-every", "300"]].concat())?;
+        figure(&executable, &[&commits[..], &["--compact-every", "65"]].concat())?;
         // Its time grows with the square of the commits: a day at ten times the size.
         if scale <= 1.0 {
             figure(&executable, &commits)?;
@@ -58,7 +59,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
         compaction(&executable, &times(200.0))?;
     }
     match &options.flows {
-        Some(directory) if asked("bytes") => flows::measure(directory),
+        Some(directory) if asked("bytes") => flows::measure(directory, scale),
         _ => Ok(()),
     }
 }

@@ -10,27 +10,30 @@ use serde::Deserialize;
 use crate::command::{output, program, run};
 use crate::tools;
 
+/// With each of three congestion controls, and of two flows each.
+const SESSIONS: f64 = 60.0;
 /// Fewer are too much alike.
-const LEAST_FLOWS: u64 = 200;
+const LEAST_FLOWS: f64 = 200.0;
 
 /// Measures the data directory `flows`, before and after its files are merged;
-/// it is made if it does not exist.
-pub(super) fn measure(flows: &Path) -> Result<()> {
+/// it is made if it does not exist, with `scale` times 360 flows.
+pub(super) fn measure(flows: &Path, scale: f64) -> Result<()> {
     tools::build_executables("dev")?;
     let data = std::path::absolute(flows).with_context(|| format!("find `{}`", flows.display()))?;
     if !data.exists() {
-        make(&data)?;
+        make(&data, (SESSIONS * scale) as usize)?;
     }
-    report(&data, "as they were committed")?;
+    let least_flows = (LEAST_FLOWS * scale) as u64;
+    report(&data, "as they were committed", least_flows)?;
     let mut compact = program(&executable("trigpoint"), &["lake", "compact", "--small-files", "1"]);
     run(compact.arg("--data-dir").arg(&data))?;
-    report(&data, "compacted, aim under 40")
+    report(&data, "compacted, aim under 40", least_flows)
 }
 
-fn report(data: &Path, state: &str) -> Result<()> {
+fn report(data: &Path, state: &str, least_flows: u64) -> Result<()> {
     let snapshots = Snapshots::read(data)?;
-    if snapshots.flows < LEAST_FLOWS {
-        bail!("`{}` holds {} flows, not {LEAST_FLOWS}", data.display(), snapshots.flows);
+    if snapshots.flows < least_flows {
+        bail!("`{}` holds {} flows, not {least_flows}", data.display(), snapshots.flows);
     }
     println!(
         "snapshots, {state}: {:.1} bytes for each of {} of {} flows, in {} files",
@@ -43,9 +46,10 @@ fn report(data: &Path, state: &str) -> Result<()> {
 }
 
 /// Speed tests over emulated paths (`benches/flows.rs`).
-fn make(data: &Path) -> Result<()> {
+fn make(data: &Path, sessions: usize) -> Result<()> {
     tools::debian(&[("ip", "iproute2"), ("ethtool", "ethtool")])?;
     let mut flows = program(&executable("bench-flows"), &["--trigpoint", &executable("trigpoint")]);
+    flows.arg("--sessions").arg(sessions.to_string());
     run(flows.arg("--data-dir").arg(data))
 }
 
