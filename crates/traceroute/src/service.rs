@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, warn};
+use trigpoint_mlab::FlowEvent;
 use trigpoint_prober::Exclude;
 use trigpoint_process::admin::{self, Admin};
 use trigpoint_process::{Phase, Shutdown, VERSION, listen, termination};
@@ -208,8 +209,8 @@ impl Service {
         }
     }
 
-    /// Takes clients on until nobody is expected any more; gives when the end
-    /// began.
+    /// Takes clients on until nobody is expected any more, and then those that were
+    /// told by then; gives when the end began.
     async fn follow(&mut self, shutdown: &Shutdown) -> Instant {
         let mut is_over = false;
         let mut ends: Option<Instant> = None;
@@ -237,13 +238,12 @@ impl Service {
                 () = shutdown.reached(Phase::LameDuck), if ends.is_none() => {
                     ends = Some(Instant::now() + self.ending.lame_duck);
                 }
+                () = nobody_comes => break,
+                () = self.scheduler.advance() => {}
+                // The last, since it may always have something.
                 read = self.reader.next(), if !is_over => match read {
-                    Some(Read::Event(event)) => {
-                        if let Some(client) = self.flows.take(event) {
-                            self.scheduler.take(client);
-                        }
-                        self.metrics.missed.inc_by(self.flows.take_missed());
-                    }
+                    Some(Read::Connected) => busy = Instant::now(),
+                    Some(Read::Event(event)) => self.take(event),
                     Some(Read::CutOff) => {
                         for client in self.flows.cut_off() {
                             self.scheduler.take(client);
@@ -251,11 +251,19 @@ impl Service {
                     }
                     None => is_over = true,
                 },
-                () = self.scheduler.advance() => {}
-                () = nobody_comes => break,
             }
         }
+        for event in self.reader.rest() {
+            self.take(event);
+        }
         ends.map_or_else(Instant::now, |ends| ends - self.ending.lame_duck)
+    }
+
+    fn take(&mut self, event: FlowEvent) {
+        if let Some(client) = self.flows.take(event) {
+            self.scheduler.take(client);
+        }
+        self.metrics.missed.inc_by(self.flows.take_missed());
     }
 
     /// Begins the traces of whoever is still there, and lets those that run come
@@ -291,3 +299,6 @@ impl Service {
         by_themselves
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,9 +27,12 @@ fn close(cookie: u64) -> (String, String) {
 }
 
 async fn next_flow(reader: &mut Reader) -> String {
-    match reader.next().await {
-        Some(Read::Event(event)) => event.flow_id.to_string(),
-        other => panic!("{other:?}"),
+    loop {
+        match reader.next().await {
+            Some(Read::Connected) => {}
+            Some(Read::Event(event)) => return event.flow_id.to_string(),
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -103,4 +106,23 @@ async fn a_server_that_comes_late_or_again_is_found() {
         assert_eq!(read, flow);
         assert!(matches!(reader.next().await, Some(Read::CutOff)));
     }
+}
+
+/// What the server has written to a connection it does not write to another one.
+#[tokio::test]
+async fn a_reader_who_looks_elsewhere_while_it_connects_keeps_the_connection() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let mut reader = Reader::new(Source::Path(path), metrics());
+    tokio::select! {
+        biased;
+        _ = reader.next() => {}
+        () = async {} => {}
+    }
+    let (mut server, _) = listener.accept().await.unwrap();
+    let (line, flow) = close(7);
+    server.write_all(line.as_bytes()).await.unwrap();
+    let read = tokio::time::timeout(DEADLINE, next_flow(&mut reader)).await;
+    assert_eq!(read.as_ref(), Ok(&flow), "the line was written to another connection");
 }
