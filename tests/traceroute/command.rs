@@ -74,6 +74,28 @@ fn each_format_has_the_whole_graph() {
     });
 }
 
+/// A flow of them has one at a time.  Answers take longer than the next probe waits for
+/// its turn: probes pass the first cable one by one.
+#[test]
+fn attempts_to_connect_see_all_branches_and_wait_for_their_flow() {
+    inside("command::attempts_to_connect_see_all_branches_and_wait_for_their_flow", || {
+        let network = Routers::new(Topology::hops(&[1, 4, 1]), Behaviour::default());
+        let slow = "qdisc add dev e0-1 root tbf rate 100kbit burst 200 limit 100000";
+        network.source().execute("tc", slow);
+        for (target, plan) in both_targets(&network) {
+            let mut command = nobody(&network);
+            command.args(["trace", &target, "--protocol", "tcp", "--format", "json"]).args(SURELY);
+            let json = run(&mut command, DEADLINE).expect_code(0).stdout.clone();
+            let json: Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(graph(&json), plan);
+            assert_eq!((&json["protocol"], &json["outcome"]), (&"tcp".into(), &"complete".into()));
+            for probe in json["probes"].as_array().unwrap() {
+                assert!(probe["source_port"].is_u64(), "it was not sent: {probe}");
+            }
+        }
+    });
+}
+
 #[test]
 fn one_path_is_a_trace_of_scampers() {
     inside("command::one_path_is_a_trace_of_scampers", || {

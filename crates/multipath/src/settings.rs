@@ -66,6 +66,9 @@ pub struct Settings {
     pub reply_timeout: Duration,
     /// Probes per second to one hop, at the start; halved where that helps.
     pub rate_per_s: u32,
+    /// A flow has one probe on its way at a time, and another one when that was
+    /// answered or lost; as over TCP, where a probe is an attempt to connect.
+    pub one_probe_per_flow: bool,
     /// Flows for which each vertex of the wider of two hops is known on both,
     /// before MDA-Lite says that they are not meshed.
     pub meshing_flows: u16,
@@ -83,6 +86,7 @@ impl Default for Settings {
             attempts: 2,
             reply_timeout: Duration::from_secs(1),
             rate_per_s: 500,
+            one_probe_per_flow: false,
             meshing_flows: 2,
         }
     }

@@ -135,10 +135,12 @@ impl Trace {
         if self.wanted.is_empty() || self.records.len() < usize::from(self.settings.max_probes) {
             let earliest =
                 |wanted: &Wanted| self.lattice.hop(usize::from(wanted.ttl)).pace.earliest;
-            if let Some(index) = self.wanted.iter().position(|wanted| earliest(wanted) <= now) {
+            let may_go = |wanted: &Wanted| earliest(wanted) <= now && !self.is_busy(wanted.flow);
+            if let Some(index) = self.wanted.iter().position(may_go) {
                 return Next::Send(self.send(index, now));
             }
-            let paced = self.wanted.iter().map(earliest).min();
+            let idle = self.wanted.iter().filter(|wanted| !self.is_busy(wanted.flow));
+            let paced = idle.map(earliest).min();
             return Next::Wait { until: until.min(paced.unwrap_or(until)) };
         }
         if self.in_flight == 0 {
@@ -146,6 +148,15 @@ impl Trace {
             return Next::Done(StopReason::ProbeBudget);
         }
         Next::Wait { until }
+    }
+
+    /// Whether the flow has to wait for the end of a probe that is on its way.
+    fn is_busy(&self, flow: u16) -> bool {
+        let is_its = |id: &u16| {
+            let record = &self.records[usize::from(*id)];
+            record.flow == flow && !record.is_answered()
+        };
+        self.settings.one_probe_per_flow && self.outstanding.iter().any(is_its)
     }
 
     fn sweep(&mut self) {
@@ -453,3 +464,6 @@ impl Trace {
         self.ignored_replies
     }
 }
+
+#[cfg(test)]
+mod tests;

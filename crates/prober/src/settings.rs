@@ -64,6 +64,12 @@ pub enum Method {
 impl Method {
     /// The UDP port that scamper and the first traceroute use: nobody listens there.
     pub const UDP: Self = Self::Udp { port: 33435 };
+
+    /// Whether a flow has one probe on its way at a time
+    /// ([`crate::SendError::FlowBusy`]).
+    pub fn has_one_probe_per_flow(self) -> bool {
+        matches!(self, Self::Tcp { .. })
+    }
 }
 
 /// Version of the Internet protocol.

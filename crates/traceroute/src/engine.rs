@@ -158,7 +158,8 @@ struct Thread {
 }
 
 impl Thread {
-    fn new(settings: Settings, prober: Prober, metrics: Metrics) -> Self {
+    fn new(mut settings: Settings, prober: Prober, metrics: Metrics) -> Self {
+        settings.trace.one_probe_per_flow = settings.method.has_one_probe_per_flow();
         Self {
             rate: Rate::new(settings.probes_per_s),
             settings,
@@ -323,6 +324,9 @@ impl Thread {
                 self.rate.take();
                 Turn::Again
             }
+            // The trace has given up a probe that the prober has not: its end comes, and
+            // is an end of the wait.
+            Err(SendError::FlowBusy) => Turn::Wait(now + IDLE),
             Err(error) if error.is_short_of_sockets() => self.wait_for_socket(trace, error, now),
             Err(error) => {
                 self.finish(trace, Outcome::Failed, Some(error.to_string()));
@@ -391,11 +395,6 @@ fn not_begun(error: &OpenError) -> Traced {
         _ => Outcome::Failed,
     };
     Traced { outcome, detail: Some(error.to_string()), run: None }
-}
-
-/// Whether the trace can go on: the probe is one that gets no answer.
-fn is_passing(error: &SendError) -> bool {
-    matches!(error, SendError::Full { .. } | SendError::FlowBusy)
 }
 
 #[cfg(test)]

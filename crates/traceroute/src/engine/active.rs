@@ -8,7 +8,7 @@ use trigpoint_prober::{Kind, Prober, Reply, SendError, TraceId, Transport as _};
 use trigpoint_record::tables::traces::Outcome;
 
 use super::queue::Asked;
-use super::{Settings, is_passing, run};
+use super::{Settings, run};
 use crate::clock;
 use crate::tracer::Traced;
 
@@ -56,8 +56,8 @@ impl Active {
         self.trace.next(now)
     }
 
-    /// An error is one that the trace cannot go on with, or a shortage of sockets,
-    /// and then the probe is still to be sent.
+    /// After an error the probe is still to be sent: when a socket or its flow is free,
+    /// or never.
     pub(super) fn send(
         &mut self,
         prober: &mut Prober,
@@ -68,7 +68,8 @@ impl Active {
         let wire = trigpoint_prober::Probe { ttl: probe.ttl, flow: probe.flow.0, id };
         let exchanged = match prober.send(trace, wire) {
             Ok(sent) => Exchanged { source: Some(sent.source), sent_time: sent.at_us, reply: None },
-            Err(error) if is_passing(&error) => {
+            // As if it were lost on its way, which others are too then.
+            Err(SendError::Full { .. }) => {
                 Exchanged { sent_time: clock::unix_us(), ..Exchanged::default() }
             }
             Err(error) => {

@@ -1,9 +1,11 @@
 //! Over the real sockets, to this host: it answers at the first hop.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use futures::future::join_all;
+use socket2::{Domain, Socket, Type};
 use tokio::time::timeout;
+use trigpoint_multipath::Strategy;
 use trigpoint_record::tables::traces::{Answer, BranchEnd, StopReason};
 
 use super::*;
@@ -90,6 +92,35 @@ async fn a_trace_that_is_interrupted_keeps_what_it_has_found() {
     let run = traced.run.unwrap();
     assert_eq!((run.stop_reason, run.reaches_target), (None, false));
     assert!(!run.probes.is_empty());
+}
+
+/// A service that answers nobody: whom it might accept is already there.
+fn full_service() -> (u16, [Socket; 2]) {
+    let [service, client] =
+        [(); 2].map(|()| Socket::new(Domain::IPV4, Type::STREAM, None).unwrap());
+    service.bind(&SocketAddr::new(HERE, 0).into()).unwrap();
+    service.listen(0).unwrap();
+    let address = service.local_addr().unwrap();
+    client.connect(&address).unwrap();
+    (address.as_socket().unwrap().port(), [service, client])
+}
+
+/// The trace gives an attempt to connect up before the socket does, which the flow's
+/// next one has to wait for.
+#[tokio::test]
+async fn a_probe_whose_flow_is_busy_is_sent_when_it_is_free() {
+    let (port, _sockets) = full_service();
+    let mut settings = settings(port);
+    settings.method = Method::Tcp { port };
+    settings.trace.strategy = Strategy::SinglePath;
+    settings.trace.reply_timeout = Duration::from_millis(50);
+    settings.trace.gap_limit = 1;
+    let engine = Engine::without_metrics(settings).unwrap();
+    let traced = timeout(DEADLINE, engine.trace(HERE)).await.expect("it waits for ever");
+    let run = traced.run.unwrap();
+    assert_eq!(run.stop_reason, Some(StopReason::GapLimit));
+    assert_eq!(run.probes.len(), 2, "one, and the same again");
+    assert!(run.probes.iter().all(|probe| probe.source_port.is_some()), "{:?}", run.probes);
 }
 
 #[tokio::test]
