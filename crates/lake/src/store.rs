@@ -20,7 +20,8 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -29,6 +30,7 @@ use object_store::{
     Result,
 };
 
+mod listing;
 mod upload;
 
 const STORE: &str = "DurableStore";
@@ -218,6 +220,14 @@ pub(crate) fn is_staging(name: &OsStr) -> bool {
     })
 }
 
+/// The directory `prefix`, and the name in it, if that is what `offset` is.
+fn child(prefix: Option<&Path>, offset: &Path) -> Option<(Path, String)> {
+    let prefix = prefix?;
+    let mut names = offset.prefix_match(prefix)?;
+    let name = names.next()?.as_ref().to_owned();
+    names.next().is_none().then(|| (prefix.clone(), name))
+}
+
 fn parent(path: &FilePath) -> &FilePath {
     path.parent().unwrap_or(path)
 }
@@ -317,7 +327,19 @@ impl ObjectStore for DurableStore {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
+        // Reads nothing before it is polled.
+        let every_kind = self.inner.list_with_offset(prefix, offset);
+        let Some((prefix, name)) = child(prefix, offset) else { return every_kind };
+        let store = self.clone();
+        let listing = async move {
+            let (directory, of) = (store.inner.path_to_filesystem(&prefix)?, prefix.clone());
+            let files = move |_: &Disk| listing::after(&directory, &of, &name);
+            let files = store.blocking(&prefix, files).await?;
+            Ok::<_, object_store::Error>(
+                files.map_or(every_kind, |files| stream::iter(files).map(Ok).boxed()),
+            )
+        };
+        stream::once(listing).try_flatten().boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use futures::TryStreamExt as _;
 use object_store::ObjectStoreExt as _;
 
 use super::*;
@@ -37,6 +36,14 @@ impl Fsync for Refuse {
 
 fn location(directory: &tempfile::TempDir, below: &str) -> Path {
     Path::from_absolute_path(directory.path().join(below)).unwrap()
+}
+
+/// What a listing gives, without what only `LocalFileSystem` knows.
+async fn listed(store: &dyn ObjectStore, prefix: &Path, offset: &Path) -> Vec<ObjectMeta> {
+    let mut all: Vec<_> = store.list_with_offset(Some(prefix), offset).try_collect().await.unwrap();
+    all.iter_mut().for_each(|object| object.e_tag = None);
+    all.sort_by(|left, right| left.location.cmp(&right.location));
+    all
 }
 
 /// What the watch saw, below the test's directory; staging numbers cut off.
@@ -261,4 +268,34 @@ async fn a_commit_whose_name_could_not_be_synced_is_not_reported() {
     let again = lake.append(&READINGS, vec![group("a", 2, "f")]).await.unwrap();
     assert_eq!((again.rows, again.duplicates), (0, 1));
     assert_eq!(csv(&lake, "SELECT count(*) FROM readings").await, ["2"]);
+}
+
+/// Log entries, checkpoints, sidecars, and names that paths write otherwise.
+#[tokio::test]
+async fn a_listing_from_a_name_on_is_that_of_any_local_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("_delta_log");
+    let (_, store) = watched(&directory);
+    let local = LocalFileSystem::new();
+    let prefix = location(&directory, "_delta_log");
+    let missing = listed(&store, &prefix, &prefix.clone().join("0")).await;
+    assert!(missing.is_empty(), "{missing:?}");
+
+    fs::create_dir(&log).unwrap();
+    let files = ["00.json", "01.json", "01.checkpoint.parquet", "02.json", "_last_checkpoint"];
+    for (bytes, name) in files.into_iter().chain(["03.json#1", "01-a.json"]).enumerate() {
+        fs::write(log.join(name), vec![b'x'; bytes]).unwrap();
+    }
+    std::os::unix::fs::symlink(log.join("00.json"), log.join("04.json")).unwrap();
+    for strange in [None, Some("_sidecars/00.parquet"), Some("03 ~%.json")] {
+        if let Some(strange) = strange {
+            fs::create_dir_all(log.join(strange).parent().unwrap()).unwrap();
+            fs::write(log.join(strange), "x").unwrap();
+        }
+        for offset in ["0", "00.json", "01", "01.json", "02.json", "_", "_sidecars/00", "z"] {
+            let offset = offset.split('/').fold(prefix.clone(), |path, name| path.join(name));
+            let seen = listed(&store, &prefix, &offset).await;
+            assert_eq!(seen, listed(&local, &prefix, &offset).await, "{strange:?}, {offset}");
+        }
+    }
 }
