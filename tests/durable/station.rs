@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options) {
         max_backoff: Duration::from_millis(200),
         ..Settings::new(endpoint, Station::default())
     };
-    let uplink = Uplink::spawn(spool.clone(), settings, std::future::pending()).unwrap();
+    let uplink = Uplink::spawn(spool.clone(), settings).unwrap();
     let mut status = uplink.status();
     runtime.spawn(async move {
         let mut acknowledged = 0;

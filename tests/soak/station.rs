@@ -87,9 +87,7 @@ impl Station {
     pub(crate) async fn run(self, load: Load) {
         let _ending = load.ending();
         let Self { number, spool, settings, delivered } = self;
-        let (end, ended) = tokio::sync::oneshot::channel::<()>();
-        let shutdown = async { ended.await.unwrap_or_default() };
-        let uplink = Uplink::spawn(spool.clone(), settings, shutdown).unwrap();
+        let uplink = Uplink::spawn(spool.clone(), settings).unwrap();
         while load.goes_on() {
             for _ in 0..ROUNDS_AT_ONCE {
                 let round = delivered.begun.fetch_add(1, Ordering::SeqCst);
@@ -98,8 +96,7 @@ impl Station {
             uplink.flushed(DEADLINE).await.unwrap();
             delivered.acknowledged.store(delivered.begun(), Ordering::SeqCst);
         }
-        end.send(()).unwrap();
-        uplink.stopped().await;
+        uplink.finish().await;
     }
 }
 

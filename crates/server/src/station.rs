@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use prometheus::Registry;
 use tokio::net::{TcpListener, UnixStream};
-use tokio::sync::oneshot;
 use tracing::error;
 use trigpoint_process::admin::{self, Admin};
 use trigpoint_process::{Failure, Phase, Shutdown, VERSION, listen, termination};
@@ -51,14 +50,7 @@ pub struct Station {
     registry: Registry,
     recording: Recording,
     metrics: Metrics,
-    uplink: Option<RunningUplink>,
-}
-
-#[derive(Debug)]
-struct RunningUplink {
-    uplink: Uplink,
-    /// Dropped when everything is in the spool: the uplink sends that and ends.
-    recorded: oneshot::Sender<()>,
+    uplink: Option<Uplink>,
 }
 
 /// Why a station does not start, or ends.
@@ -99,19 +91,14 @@ impl Station {
         let uplink = settings
             .collector
             .map(|endpoint| {
-                let (recorded, is_recorded) = oneshot::channel::<()>();
                 let settings = trigpoint_uplink::Settings {
                     flush_deadline: settings.flush_deadline,
                     ..trigpoint_uplink::Settings::new(endpoint, identity.clone())
                 };
-                let recorded_or_gone = async {
-                    let _ = is_recorded.await;
-                };
-                let uplink = Uplink::spawn(spool.clone(), settings, recorded_or_gone)?;
-                Ok::<_, Error>(RunningUplink { uplink, recorded })
+                Uplink::spawn(spool.clone(), settings)
             })
             .transpose()?;
-        let status = uplink.as_ref().map(|running| running.uplink.status());
+        let status = uplink.as_ref().map(Uplink::status);
         registry.register(Box::new(Delivery::new(spool.clone(), status)?))?;
         let metrics = Metrics::new(&registry)?;
         let listen = server.listen.clone();
@@ -162,10 +149,9 @@ impl Station {
         }
         let drained = self.server.run(self.recording, self.metrics, shutdown.clone()).await?;
         let flushing = Instant::now();
-        if let Some(RunningUplink { uplink, recorded }) = self.uplink {
-            drop(recorded);
+        if let Some(uplink) = self.uplink {
             tokio::select! {
-                () = uplink.stopped() => {}
+                () = uplink.finish() => {}
                 () = shutdown.reached(Phase::Done) => {}
             }
         }

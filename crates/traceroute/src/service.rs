@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, warn};
 use trigpoint_mlab::FlowEvent;
@@ -94,18 +93,11 @@ pub struct Service {
     scheduler: Scheduler<Engine>,
     recording: std::thread::JoinHandle<()>,
     spool: Spool,
-    uplink: Option<RunningUplink>,
+    uplink: Option<Uplink>,
     admin: Vec<TcpListener>,
     registry: Registry,
     metrics: Metrics,
     ending: Ending,
-}
-
-#[derive(Debug)]
-struct RunningUplink {
-    uplink: Uplink,
-    /// Dropped when everything is in the spool: the uplink sends that and ends.
-    recorded: oneshot::Sender<()>,
 }
 
 impl Service {
@@ -123,19 +115,14 @@ impl Service {
         let uplink = settings
             .collector
             .map(|endpoint| {
-                let (recorded, is_recorded) = oneshot::channel::<()>();
                 let settings = trigpoint_uplink::Settings {
                     flush_deadline: ending.flush_deadline,
                     ..trigpoint_uplink::Settings::new(endpoint, identity.clone())
                 };
-                let recorded_or_gone = async {
-                    let _ = is_recorded.await;
-                };
-                let uplink = Uplink::spawn(spool.clone(), settings, recorded_or_gone)?;
-                Ok::<_, Error>(RunningUplink { uplink, recorded })
+                Uplink::spawn(spool.clone(), settings)
             })
             .transpose()?;
-        let status = uplink.as_ref().map(|running| running.uplink.status());
+        let status = uplink.as_ref().map(Uplink::status);
         registry.register(Box::new(Delivery::new(spool.clone(), status)?))?;
         let metrics = Metrics::new(&registry)?;
         let admin = settings.admin.map(|(addresses, port)| listen::bind(&addresses, port));
@@ -189,10 +176,9 @@ impl Service {
         if let Ok(Err(_)) | Err(_) = tokio::task::spawn_blocking(move || recording.join()).await {
             error!("the recording thread panicked");
         }
-        if let Some(RunningUplink { uplink, recorded }) = self.uplink {
-            drop(recorded);
+        if let Some(uplink) = self.uplink {
             tokio::select! {
-                () = uplink.stopped() => {}
+                () = uplink.finish() => {}
                 () = shutdown.reached(Phase::Done) => {}
             }
         }

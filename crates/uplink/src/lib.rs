@@ -27,7 +27,11 @@ mod window;
 
 use std::time::Duration;
 
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinHandle,
+    time::timeout,
+};
 use trigpoint_record::Station;
 use trigpoint_spool::Spool;
 
@@ -59,7 +63,7 @@ pub struct Settings {
     /// A batch that waits longer than this for its acknowledgement makes the
     /// station fall behind, which is logged and shown in [`Status::behind`].
     pub behind_after: Duration,
-    /// How long the uplink goes on after shutdown to send what is left.
+    /// How long the uplink goes on at its end to send what is left.
     pub flush_deadline: Duration,
 }
 
@@ -80,31 +84,29 @@ impl Settings {
     }
 }
 
-/// A running uplink.  It works until its shutdown, whether or not this handle
-/// is kept.
+/// A running uplink.  It works until it is told to finish, and also finishes
+/// when this handle is dropped.
 #[derive(Debug)]
 pub struct Uplink {
     spool: Spool,
     status: watch::Receiver<Status>,
     task: JoinHandle<()>,
+    /// Dropped when everything is in the spool.
+    finishing: oneshot::Sender<()>,
 }
 
 impl Uplink {
-    /// Starts sending `spool`.
-    ///
-    /// When `shutdown` completes, what is in the spool is still sent for at
-    /// most [`Settings::flush_deadline`]; then the uplink ends.  Must be called
-    /// inside a tokio runtime.
-    pub fn spawn(
-        spool: Spool,
-        settings: Settings,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<Self, Error> {
+    /// Starts sending `spool`.  Must be called inside a tokio runtime.
+    pub fn spawn(spool: Spool, settings: Settings) -> Result<Self, Error> {
         let connector = Connector::new(&settings.endpoint)?;
         let (sender, status) = watch::channel(Status::of(&spool));
+        let (finishing, is_finishing) = oneshot::channel();
         let link = Link::new(spool.clone(), settings, connector, sender);
-        let task = tokio::spawn(link.run_until(shutdown));
-        Ok(Self { spool, status, task })
+        let task = tokio::spawn(link.run_until(async {
+            // It is never sent, only dropped.
+            let _ = is_finishing.await;
+        }));
+        Ok(Self { spool, status, task, finishing })
     }
 
     /// How it stands, and every change of that.
@@ -127,8 +129,10 @@ impl Uplink {
         }
     }
 
-    /// Waits until the uplink has ended, which takes a shutdown.
-    pub async fn stopped(self) {
+    /// All that this station will ever send is in the spool: waits until it is
+    /// acknowledged, for at most [`Settings::flush_deadline`].
+    pub async fn finish(self) {
+        drop(self.finishing);
         // An error would be a panic of the task, which has been printed.
         let _ = self.task.await;
     }

@@ -4,7 +4,7 @@ use std::sync::{
 };
 
 use tempfile::TempDir;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 use tonic::transport::Server;
 use trigpoint_record::TABLES;
 use trigpoint_spool::{MAX_PAYLOAD_BYTES, Settings as SpoolSettings};
@@ -51,7 +51,7 @@ impl Bench {
     }
 
     fn start(&self) -> Uplink {
-        Uplink::spawn(self.spool.clone(), self.settings.clone(), std::future::pending()).unwrap()
+        Uplink::spawn(self.spool.clone(), self.settings.clone()).unwrap()
     }
 }
 
@@ -248,11 +248,7 @@ async fn shutdown_sends_what_is_left_and_then_ends() {
     let mut bench = bench(endpoint);
     bench.settings.flush_deadline = Duration::from_mins(1);
     bench.append(2);
-    let (shutdown, asked) = oneshot::channel::<()>();
-    let uplink = Uplink::spawn(bench.spool.clone(), bench.settings.clone(), async {
-        let _ = asked.await;
-    })
-    .unwrap();
+    let uplink = bench.start();
     let mut stream = collector.accept().await;
     stream.welcomed().await;
     stream.batch(1).await;
@@ -260,11 +256,11 @@ async fn shutdown_sends_what_is_left_and_then_ends() {
     stream.ack(1).await;
     status(&uplink, |status| status.acknowledged_seq == 1).await;
     assert!(stream.is_silent(), "more may come until the shutdown");
-    shutdown.send(()).unwrap();
+    let finished = tokio::spawn(uplink.finish());
     // So that the collector does not wait for company to commit the last batch.
     stream.finished().await;
     stream.ack(2).await;
-    eventually(uplink.stopped()).await;
+    eventually(finished).await.unwrap();
     assert_eq!(bench.spool.acknowledged(), 2);
 }
 
@@ -274,8 +270,7 @@ async fn what_is_appended_behind_the_end_of_the_stream_goes_into_another_one() {
     let mut bench = bench(endpoint);
     bench.settings.flush_deadline = Duration::from_mins(1);
     bench.append(1);
-    let uplink =
-        Uplink::spawn(bench.spool.clone(), bench.settings.clone(), std::future::ready(())).unwrap();
+    let finished = tokio::spawn(bench.start().finish());
     let mut stream = collector.accept().await;
     stream.welcomed().await;
     stream.batch(1).await;
@@ -289,7 +284,7 @@ async fn what_is_appended_behind_the_end_of_the_stream_goes_into_another_one() {
     stream.batch(2).await;
     stream.finished().await;
     stream.ack(2).await;
-    eventually(uplink.stopped()).await;
+    eventually(finished).await.unwrap();
     assert_eq!(bench.spool.acknowledged(), 2);
 }
 
@@ -299,11 +294,10 @@ async fn shutdown_does_not_wait_for_ever() {
     let mut bench = bench(endpoint);
     bench.settings.flush_deadline = Duration::from_millis(50);
     bench.append(1);
-    let uplink =
-        Uplink::spawn(bench.spool.clone(), bench.settings.clone(), std::future::ready(())).unwrap();
+    let finished = tokio::spawn(bench.start().finish());
     let mut stream = collector.accept().await;
     stream.hello().await;
-    eventually(uplink.stopped()).await;
+    eventually(finished).await.unwrap();
     assert_eq!(bench.spool.read_after(0).unwrap().unwrap().last_seq(), 1);
 }
 

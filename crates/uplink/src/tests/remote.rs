@@ -87,7 +87,7 @@ async fn a_collector_that_comes_late_gets_everything() {
 async fn settings_that_cannot_work_are_refused_at_once() {
     let refused = |endpoint| {
         let bench = bench(endpoint);
-        Uplink::spawn(bench.spool, bench.settings, std::future::pending()).unwrap_err()
+        Uplink::spawn(bench.spool, bench.settings).unwrap_err()
     };
     for uri in ["", "collector:9400", "ftp://collector", "https://", "not a uri"] {
         assert!(matches!(refused(remote(uri, None, None)), Error::Uri { .. }), "{uri}");
