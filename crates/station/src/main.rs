@@ -2,6 +2,7 @@
 //! tables and without Kubernetes.
 
 mod delivery;
+mod ending;
 mod identity;
 mod server;
 mod traceroute;

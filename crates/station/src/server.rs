@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tracing::info;
-use trigpoint_process::{Failure, Shutdown, duration, host, limits};
+use trigpoint_process::{Failure, Shutdown, host, limits};
 use trigpoint_server::LameDuck;
 use trigpoint_server::station::{Defaults, Error, Flags, Settings, Station};
 
 use crate::delivery::Delivery;
+use crate::ending::Ending;
 use crate::identity::Identity;
 
 /// Serve speed tests and deliver what they show
@@ -55,32 +56,6 @@ pub(crate) struct Options {
     ending: Ending,
 }
 
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Ending")]
-struct Ending {
-    /// How long clients may finish their sessions after a signal, at most
-    #[arg(
-        long,
-        env = "TRIGPOINT_LAME_DUCK",
-        value_name = "DURATION",
-        default_value = "35s",
-        value_parser = duration::parse
-    )]
-    lame_duck: Duration,
-    /// How long the rest is delivered after the last test, at most
-    #[arg(
-        long,
-        env = "TRIGPOINT_FLUSH_DEADLINE",
-        value_name = "DURATION",
-        default_value = "45s",
-        value_parser = duration::parse
-    )]
-    flush_deadline: Duration,
-    /// Where to write as JSON how the end went, in Kubernetes /dev/termination-log
-    #[arg(long, env = "TRIGPOINT_TERMINATION_LOG", value_name = "FILE")]
-    termination_log: Option<PathBuf>,
-}
-
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     limits::raise_open_files();
     tokio::runtime::Runtime::new()?.block_on(serve(options))
@@ -98,18 +73,14 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     announce(&station)?;
     info!(?options, "serving");
     let outcome = station.run(shutdown).await.map_err(Error::into_failure)?;
-    info!(?outcome, "ended");
-    if let Some(path) = &options.ending.termination_log {
-        outcome.write(path)?;
-    }
-    Ok(())
+    options.ending.report(&outcome)
 }
 
 impl Options {
     fn settings(&self) -> Result<Settings, Failure> {
         let host = host::Host::read();
-        let defaults =
-            Defaults { listen: host::all_addresses(), lame_duck: self.ending.lame_duck() };
+        let lame_duck = lame_duck(self.ending.lame_duck);
+        let defaults = Defaults { listen: host::all_addresses(), lame_duck };
         fs::create_dir_all(&self.data_dir)
             .with_context(|| format!("cannot make `{}`", self.data_dir.display()))
             .map_err(Failure::Usage)?;
@@ -130,13 +101,10 @@ impl Options {
     }
 }
 
-impl Ending {
-    /// The usual bounds, cut to the longest that is wanted.
-    fn lame_duck(&self) -> LameDuck {
-        let LameDuck { at_least, quiet, .. } = LameDuck::PUBLIC;
-        let at_most = self.lame_duck;
-        LameDuck { at_least: at_least.min(at_most), at_most, quiet: quiet.min(at_most) }
-    }
+/// The usual bounds, cut to the longest that is wanted.
+fn lame_duck(at_most: Duration) -> LameDuck {
+    let LameDuck { at_least, quiet, .. } = LameDuck::PUBLIC;
+    LameDuck { at_least: at_least.min(at_most), at_most, quiet: quiet.min(at_most) }
 }
 
 /// On stdout, for whoever let the kernel choose the ports.

@@ -13,6 +13,7 @@ use trigpoint_process::{Failure, Shutdown, duration, host, limits};
 use trigpoint_traceroute::{Error, Service, Settings, Source, TracingFlags};
 
 use crate::delivery::Delivery;
+use crate::ending::Ending;
 use crate::identity::Identity;
 
 /// Trace the paths to each client of a station's server
@@ -59,41 +60,16 @@ pub(crate) struct Options {
     identity: Identity,
     #[command(flatten)]
     ending: Ending,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Ending")]
-struct Ending {
-    /// How long clients of a server that ends too are taken on after a signal, at most
-    #[arg(
-        long,
-        env = "TRIGPOINT_LAME_DUCK",
-        value_name = "DURATION",
-        default_value = "35s",
-        value_parser = duration::parse
-    )]
-    lame_duck: Duration,
-    /// How long traces that run may go on after that, at most
+    /// How long traces that run may go on when nobody is taken on any more, at most
     #[arg(
         long,
         env = "TRIGPOINT_TRACE_GRACE",
         value_name = "DURATION",
         default_value = "20s",
-        value_parser = duration::parse
+        value_parser = duration::parse,
+        help_heading = "Ending"
     )]
     grace: Duration,
-    /// How long the rest is delivered after the last trace, at most
-    #[arg(
-        long,
-        env = "TRIGPOINT_FLUSH_DEADLINE",
-        value_name = "DURATION",
-        default_value = "45s",
-        value_parser = duration::parse
-    )]
-    flush_deadline: Duration,
-    /// Where to write as JSON how the end went, in Kubernetes /dev/termination-log
-    #[arg(long, env = "TRIGPOINT_TERMINATION_LOG", value_name = "FILE")]
-    termination_log: Option<PathBuf>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
@@ -118,11 +94,7 @@ async fn trace(options: &Options) -> Result<(), Failure> {
     drop(stdout);
     info!(?options, "tracing");
     let outcome = service.run(shutdown).await;
-    info!(?outcome, "ended");
-    if let Some(path) = &options.ending.termination_log {
-        outcome.write(path)?;
-    }
-    Ok(())
+    options.ending.report(&outcome)
 }
 
 impl Options {
@@ -148,7 +120,7 @@ impl Options {
             collector: self.delivery.endpoint().map_err(Failure::Usage)?,
             ending: trigpoint_traceroute::Ending {
                 lame_duck: self.ending.lame_duck,
-                grace: self.ending.grace,
+                grace: self.grace,
                 flush_deadline: self.ending.flush_deadline,
             },
         })
