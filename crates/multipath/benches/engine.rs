@@ -7,6 +7,8 @@
 #![allow(clippy::print_stdout, reason = "figures are what a bench is for")]
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
+#[path = "engine/memory.rs"]
+mod memory;
 #[path = "../tests/simulated/network.rs"]
 #[allow(dead_code, reason = "shared with the tests")]
 mod network;
@@ -25,10 +27,11 @@ const REPEATS: usize = 9;
 const PROBES: usize = 200_000;
 
 fn main() {
-    // Before all else, while the allocator has kept nothing.
-    let before = resident_bytes();
-    many(10_000, Strategy::Mda, before);
-    many(10_000, Strategy::MdaLite, before);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if memory::hold(&arguments) {
+        return;
+    }
+    memory::measure();
     for (name, widths) in [
         ("chain of 12", &[1; 13][..]),
         ("1-2-1", &[1, 2, 1]),
@@ -85,42 +88,10 @@ fn sent(path: &Path) -> Vec<Probe> {
     path.probes.iter().map(probe).collect()
 }
 
-/// All traces at once, each a step at a time, in turn.
-fn many(count: u64, strategy: Strategy, before: usize) {
-    let topology = Arc::new(Topology::layers(&[1, 1, 1, 1, 4, 4, 1, 1, 2, 1, 1, 1, 1]));
-    let settings = Settings { strategy, ..Settings::default() };
-    let start = cpu_time();
-    let mut runs: Vec<Run> =
-        (0..count).map(|seed| Run::new(settings.clone(), Network::new(&topology, seed))).collect();
-    let (mut running, mut most) = (runs.len(), 0);
-    while running > 0 {
-        running = runs.iter_mut().filter_map(|run| run.step().is_none().then_some(())).count();
-        most = most.max(resident_bytes());
-    }
-    let elapsed = cpu_time() - start;
-    let probes: usize = runs.iter().map(|run| run.trace.path().probes.len()).sum();
-    let bytes = most.saturating_sub(before);
-    println!(
-        "{count} {strategy:?} traces at once: {:.1} MB, {} bytes for each trace with its network, \
-         {} probes for each, {:.2} s, {:.2} us per probe with the network",
-        bytes as f64 / 1e6,
-        bytes as u64 / count,
-        probes as u64 / count,
-        elapsed,
-        elapsed * 1e6 / probes as f64
-    );
-}
-
 /// Seconds for which this process had a processor: the machine's other load
 /// leaves it as it is.
 fn cpu_time() -> f64 {
     let statistics = std::fs::read_to_string("/proc/self/schedstat").unwrap();
     let nanoseconds: f64 = statistics.split_whitespace().next().unwrap().parse().unwrap();
     nanoseconds / 1e9
-}
-
-fn resident_bytes() -> usize {
-    let status = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: usize = status.split_whitespace().nth(1).unwrap().parse().unwrap();
-    pages * 4096
 }

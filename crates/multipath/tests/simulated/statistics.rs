@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use trigpoint_multipath::{FailureProbability, Path, Purpose, Settings, StopReason, Strategy};
 
+use crate::binomial::most_failures;
 use crate::network::{Network, found, trace};
 use crate::topology::{Topology, Truth};
 
@@ -97,22 +98,6 @@ fn is_whole(path: &Path, truth: &Truth, seed: u64) -> bool {
 fn promise(topology: &Topology, failure_probability: FailureProbability) -> f64 {
     let branching = topology.truth().branching as i32;
     1.0 - (1.0 - failure_probability.per_vertex()).powi(branching)
-}
-
-/// The largest number of failures that has more than a chance of 0.1 % to be
-/// reached or exceeded.
-fn most_failures(runs: u64, probability: f64) -> u64 {
-    // In logarithms: no failure at all may be less likely than a float can say.
-    let mut ln_term = (1.0 - probability).ln() * runs as f64;
-    let mut cumulative = ln_term.exp();
-    let mut failures = 0;
-    while cumulative < 0.999 && failures < runs {
-        ln_term += ((runs - failures) as f64 / (failures + 1) as f64).ln();
-        ln_term += (probability / (1.0 - probability)).ln();
-        failures += 1;
-        cumulative += ln_term.exp();
-    }
-    failures
 }
 
 /// Holds a topology to the promise for each failure probability.
