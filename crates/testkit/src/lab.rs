@@ -38,6 +38,19 @@ static ONE_LAB: Mutex<()> = Mutex::new(());
 /// as `cargo test -- --list` prints it.
 #[track_caller]
 pub fn inside(test: &str, body: impl FnOnce()) {
+    inside_of(USER_NAMESPACE, test, body);
+}
+
+/// The same without a user namespace, for programs that are at home nowhere but in the
+/// first one, such as those that drop privileges: needs root.
+#[track_caller]
+pub fn inside_as_root(test: &str, body: impl FnOnce()) {
+    assert!(rustix::process::geteuid().is_root(), "`{test}` needs root, to start other programs");
+    inside_of(&[], test, body);
+}
+
+#[track_caller]
+fn inside_of(user_namespace: &[&str], test: &str, body: impl FnOnce()) {
     if let Some(proof) = env::var_os(PROOF) {
         prepare();
         body();
@@ -47,7 +60,7 @@ pub fn inside(test: &str, body: impl FnOnce()) {
     let _turn = ONE_LAB.lock().unwrap_or_else(PoisonError::into_inner);
     let directory = Directory::new();
     let proof = directory.join("proof");
-    let output = again(&proof)
+    let output = again(user_namespace, &proof)
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .output()
         .unwrap_or_else(|error| panic!("{NO_UNSHARE}: {error}"));
@@ -66,18 +79,19 @@ pub fn run_again_inside() -> Option<ExitStatus> {
         prepare();
         return None;
     }
-    let status = again(Path::new("")).args(env::args_os().skip(1)).status();
+    let status = again(USER_NAMESPACE, Path::new("")).args(env::args_os().skip(1)).status();
     Some(status.unwrap_or_else(|error| panic!("{NO_UNSHARE}: {error}")))
 }
 
 const NO_UNSHARE: &str = "cannot run `unshare` (package util-linux)";
+const USER_NAMESPACE: &[&str] = &["--user", "--map-root-user"];
 
 /// This executable in new namespaces, still without its arguments.
 #[track_caller]
-fn again(proof: &Path) -> Command {
+fn again(user_namespace: &[&str], proof: &Path) -> Command {
     let this = env::current_exe().unwrap_or_else(|error| panic!("who am I? {error}"));
     let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--net", "--mount"]).arg(this).env(PROOF, proof);
+    command.args(user_namespace).args(["--net", "--mount"]).arg(this).env(PROOF, proof);
     command
 }
 

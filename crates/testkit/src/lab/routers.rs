@@ -99,14 +99,45 @@ impl Routers {
         Addresses::of(node).v6.into()
     }
 
+    /// Gives the target so many further addresses of each family, behind the same paths;
+    /// they can be traced each by itself.
+    #[track_caller]
+    pub fn add_targets(&self, count: u8) {
+        let mut batch = String::new();
+        for number in 1..=count {
+            let Addresses { v4, v6 } = Addresses::further(number);
+            let _ = writeln!(batch, "addr add {v4}/32 dev lo\naddr add {v6}/128 dev lo nodad");
+        }
+        feed(self.target.command("ip").args(["-batch", "-"]), &batch);
+    }
+
+    /// One of the target's further IPv4 addresses, from 1.
+    pub fn target_v4(number: u8) -> IpAddr {
+        Addresses::further(number).v4.into()
+    }
+
+    /// One of the target's further IPv6 addresses, from 1.
+    pub fn target_v6(number: u8) -> IpAddr {
+        Addresses::further(number).v6.into()
+    }
+
     /// What there is to see over IPv4.
     pub fn plan_v4(&self) -> Plan {
-        self.topology.plan(Self::v4)
+        self.plan_to(Self::v4(Node::Target))
     }
 
     /// What there is to see over IPv6.
     pub fn plan_v6(&self) -> Plan {
-        self.topology.plan(Self::v6)
+        self.plan_to(Self::v6(Node::Target))
+    }
+
+    /// What there is to see on the way to an address of the target.
+    pub fn plan_to(&self, address: IpAddr) -> Plan {
+        self.topology.plan(|node| match node {
+            Node::Target => address,
+            _ if address.is_ipv4() => Self::v4(node),
+            _ => Self::v6(node),
+        })
     }
 
     fn nodes(&self) -> impl Iterator<Item = Node> + use<> {

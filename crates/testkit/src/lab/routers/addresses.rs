@@ -5,6 +5,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::lab::topology::Node;
 
+/// Networks of the target's further addresses, which every router has a route to.
+pub(super) const FURTHER_V4: &str = "198.19.1.0/24";
+pub(super) const FURTHER_V6: &str = "2001:db8:1::/48";
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Addresses {
     pub(super) v4: Ipv4Addr,
@@ -21,6 +25,15 @@ impl Addresses {
         Self {
             v4: Ipv4Addr::new(198, 18, network, number),
             v6: Ipv6Addr::new(0x2001, 0xdb8, 0, network.into(), 0, 0, 0, number.into()),
+        }
+    }
+
+    /// One of the target's further addresses of each family: whoever keeps traces by
+    /// /64 takes them for different hosts.
+    pub(super) fn further(number: u8) -> Self {
+        Self {
+            v4: Ipv4Addr::new(198, 19, 1, number),
+            v6: Ipv6Addr::new(0x2001, 0xdb8, 1, number.into(), 0, 0, 0, 1),
         }
     }
 }

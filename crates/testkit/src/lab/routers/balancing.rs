@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::addresses::Addresses;
+use super::addresses::{Addresses, FURTHER_V4, FURTHER_V6};
 use super::{feed, v6_way};
 use crate::lab::Namespace;
 use crate::lab::topology::Node;
@@ -44,28 +44,35 @@ pub(super) fn routes(
     own_v6: Ipv6Addr,
     balancing: Balancing,
 ) -> String {
-    let Addresses { v4, v6 } = Addresses::of(Node::Target);
     let mut batch = String::new();
-    match ways {
-        [] => {}
-        [way] => {
-            let _ = writeln!(batch, "route add {v4}/32 {way} src {own_v4}");
-            let _ = writeln!(batch, "route add {v6}/128 {} src {own_v6}", v6_way(way));
+    for (v4, v6) in target_networks() {
+        match ways {
+            [] => {}
+            [way] => {
+                let _ = writeln!(batch, "route add {v4} {way} src {own_v4}");
+                let _ = writeln!(batch, "route add {v6} {} src {own_v6}", v6_way(way));
+            }
+            _ => {
+                let hops = format!("nexthop {}", ways.join(" nexthop "));
+                let _ = writeln!(batch, "route add {v4} {hops}");
+                let _ = writeln!(batch, "route add {v6} {}", v6_way(&hops));
+            }
         }
-        _ => {
-            let hops = format!("nexthop {}", ways.join(" nexthop "));
-            let _ = writeln!(batch, "route add {v4}/32 {hops}");
-            let _ = writeln!(batch, "route add {v6}/128 {}", v6_way(&hops));
-        }
-    }
-    if ways.len() > 1 && balancing.mark(ways.len(), 0).is_some() {
-        for (number, way) in ways.iter().enumerate() {
-            let table = number + 101;
-            let _ = writeln!(batch, "route add {v4}/32 {way} table {table}");
-            let _ = writeln!(batch, "route add {v6}/128 {} table {table}", v6_way(way));
+        if ways.len() > 1 && balancing.mark(ways.len(), 0).is_some() {
+            for (number, way) in ways.iter().enumerate() {
+                let table = number + 101;
+                let _ = writeln!(batch, "route add {v4} {way} table {table}");
+                let _ = writeln!(batch, "route add {v6} {} table {table}", v6_way(way));
+            }
         }
     }
     batch
+}
+
+/// Its own address, and the network of its further ones.
+fn target_networks() -> [(String, String); 2] {
+    let Addresses { v4, v6 } = Addresses::of(Node::Target);
+    [(format!("{v4}/32"), format!("{v6}/128")), (FURTHER_V4.to_owned(), FURTHER_V6.to_owned())]
 }
 
 /// Marks packets and routes them by their mark, where the kernel's own choice is not
@@ -74,13 +81,13 @@ pub(super) fn routes(
 pub(super) fn rules(router: &Namespace, ways: &[String], balancing: Balancing) {
     let seed = usize::from(router.name().bytes().fold(0_u8, u8::wrapping_add));
     let Some(mark) = balancing.mark(ways.len(), seed).filter(|_| ways.len() > 1) else { return };
-    let Addresses { v4, v6 } = Addresses::of(Node::Target);
+    let [(v4, v6), (further_v4, further_v6)] = target_networks();
     let script = format!(
         "table inet balancing {{
             chain choice {{
                 type filter hook prerouting priority mangle;
-                ip daddr {v4} {mark}
-                ip6 daddr {v6} {mark}
+                ip daddr {{ {v4}, {further_v4} }} {mark}
+                ip6 daddr {{ {v6}, {further_v6} }} {mark}
             }}
         }}
 "
