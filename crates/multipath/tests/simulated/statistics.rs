@@ -68,12 +68,14 @@ struct Runs {
     probes: f64,
     /// Traces in which all diamonds were explored by MDA.
     switched: u64,
+    /// Traces in which some were not, although all vertices were seen.
+    unrecognised: u64,
 }
 
 fn run(topology: &Topology, settings: &Settings) -> Runs {
     let truth = topology.truth();
     let topology = Arc::new(topology.clone());
-    let mut runs = Runs { seeds: seeds(), failed: 0, probes: 0.0, switched: 0 };
+    let mut runs = Runs { seeds: seeds(), failed: 0, probes: 0.0, switched: 0, unrecognised: 0 };
     for seed in 0..runs.seeds {
         let path = trace(settings.clone(), Network::new(&topology, seed));
         assert_eq!(path.stop, Some(StopReason::Completed), "seed {seed}");
@@ -82,6 +84,8 @@ fn run(topology: &Topology, settings: &Settings) -> Runs {
         runs.probes += probes.count() as f64 / runs.seeds as f64;
         let has_switched = path.diamonds.iter().all(|diamond| diamond.has_node_control);
         runs.switched += u64::from(has_switched);
+        let has_seen_all = found(&path).vertices == truth.vertices;
+        runs.unrecognised += u64::from(!has_switched && has_seen_all);
     }
     runs
 }
@@ -209,10 +213,13 @@ fn mda_lite_hands_over_what_is_meshed_or_asymmetric() {
         let runs = run(&topology, &lite);
         let of_all = |traces: u64| traces as f64 / runs.seeds as f64;
         let (switched, whole) = (of_all(runs.switched), of_all(runs.seeds - runs.failed));
-        println!("{name}: switched {switched:.4}, whole {whole:.4}");
-        assert!(switched >= expected, "{name}: switched in {switched}");
-        // What was switched has MDA's promise.
+        // One of two vertices that is missed leaves no diamond to recognise: that is in the
+        // promise, below.
+        let recognised = of_all(runs.seeds - runs.unrecognised);
+        println!("{name}: switched {switched:.4}, recognised {recognised:.4}, whole {whole:.4}");
+        assert!(recognised >= expected, "{name}: recognised in {recognised}");
+        // All that was recognised, or missed a vertex, has MDA's promise.
         let most = most_failures(runs.seeds, promise(&topology, failure_probability));
-        assert!(runs.failed <= most + runs.seeds - runs.switched, "{name}: {} failed", runs.failed);
+        assert!(runs.failed <= most + runs.unrecognised, "{name}: {} failed", runs.failed);
     }
 }
