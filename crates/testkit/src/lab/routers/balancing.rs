@@ -17,6 +17,9 @@ pub enum Balancing {
     FlowLabel,
     /// One after the other, packet by packet.
     PerPacket,
+    /// Any of them, packet by packet: of many traces that send in turns, each sees all,
+    /// where one after the other would show it every so manyth.
+    RandomPerPacket,
     /// The checksum of ICMP messages, which the kernel's own hash leaves out.
     IcmpChecksum,
 }
@@ -28,6 +31,9 @@ impl Balancing {
         match self {
             Self::Ports | Self::FlowLabel => None,
             Self::PerPacket => Some(format!("meta mark set numgen inc mod {ways} offset 1")),
+            Self::RandomPerPacket => {
+                Some(format!("meta mark set numgen random mod {ways} offset 1"))
+            }
             Self::IcmpChecksum => {
                 // The checksum is the second half of the first four bytes.
                 let hash = format!("jhash @th,16,16 mod {ways} seed 0x{:x} offset 1", seed + 1);
