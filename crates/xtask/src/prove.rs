@@ -27,21 +27,21 @@ pub(crate) struct Options {
     profile: String,
 }
 
-/// Topic, and the suite of `tests/` that shows it.
-const SUITES: &[(&str, &str)] = &[
-    ("truth", "truth"),
-    ("fresh", "freshness"),
-    ("lab", "lab"),
-    ("prober", "prober"),
-    ("traceroute", "traceroute"),
-    ("slow-links", "slow_links"),
-    ("hostile", "hostile"),
-    ("spool", "spool_faults"),
-    ("stores", "object_store"),
-    ("durable", "durable"),
-    ("soak", "soak"),
-    ("clients", "real_clients"),
-    ("engines", "engines"),
+/// Topic, and the suites of `tests/` that show it.
+const SUITES: &[(&str, &[&str])] = &[
+    ("truth", &["truth"]),
+    ("fresh", &["freshness"]),
+    ("lab", &["lab"]),
+    ("prober", &["prober"]),
+    ("traceroute", &["traceroute", "paths"]),
+    ("slow-links", &["slow_links"]),
+    ("hostile", &["hostile"]),
+    ("spool", &["spool_faults"]),
+    ("stores", &["object_store"]),
+    ("durable", &["durable"]),
+    ("soak", &["soak"]),
+    ("clients", &["real_clients"]),
+    ("engines", &["engines"]),
 ];
 
 const FUZZ_TARGETS: &[&str] = &[
@@ -83,11 +83,15 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
     if topic == "fuzz" {
         return fuzz(full);
     }
-    let Some((_, suite)) = SUITES.iter().find(|(known, _)| *known == topic) else {
+    let Some((_, suites)) = SUITES.iter().find(|(known, _)| *known == topic) else {
         bail!("no suite shows `{topic}`");
     };
     tools::build_executables(profile)?;
-    let mut test = cargo(&["test", "--workspace", "--locked", "--quiet", "--test", suite]);
+    // Each suite is run, whatever becomes of those before.
+    let mut test = cargo(&["test", "--workspace", "--locked", "--quiet", "--no-fail-fast"]);
+    for suite in *suites {
+        test.args(["--test", suite]);
+    }
     test.args(["--profile", profile, "--", "--test-threads=1", "--nocapture"]);
     if full {
         test.env("TRIGPOINT_PROVE", "full");
@@ -101,6 +105,9 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
         }
         "traceroute" => {
             tools::debian(&[("ip", "iproute2"), ("nft", "nftables"), ("dot", "graphviz")])?;
+            if full {
+                tools::debian(&[("scamper", "scamper"), ("ethtool", "ethtool")])?;
+            }
         }
         "stores" | "durable" | "fresh" => {
             test.env("VERSITYGW", tools::versitygw()?);
@@ -126,6 +133,13 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
         // Random histories of a spool on a faulty disk: a plain test runs a few hundred.
         let arguments = ["test", "--workspace", "--locked", "--quiet", "--lib", "tests::model"];
         outcome.add(outcome_of(cargo(&arguments).env("PROPTEST_CASES", "20000"))?);
+    }
+    if topic == "traceroute" && full {
+        // The promise over thousands of simulated networks: a plain test runs hundreds.
+        let arguments = ["test", "--workspace", "--locked", "--quiet", "--test", "simulated"];
+        let mut simulated = cargo(&arguments);
+        simulated.args(["--", "--nocapture"]).env("TRIGPOINT_PROVE", "full");
+        outcome.add(outcome_of(&mut simulated)?);
     }
     Ok(outcome)
 }
