@@ -49,6 +49,12 @@ impl RawClient {
         let host = ws_url.trim_start_matches("ws://");
         let stream =
             TcpStream::connect(host).unwrap_or_else(|error| panic!("connect to {host}: {error}"));
+        Self::over(stream, host, direction)
+    }
+
+    /// The same over a connection to the server at `HOST:PORT`.
+    #[track_caller]
+    pub fn over(stream: TcpStream, host: &str, direction: &str) -> Self {
         let prepared =
             stream.set_read_timeout(Some(PATIENCE)).and(stream.set_write_timeout(Some(PATIENCE)));
         prepared.unwrap_or_else(|error| panic!("time limits of a socket: {error}"));

@@ -7,6 +7,7 @@
 mod growth;
 mod hostile;
 mod lake;
+mod lateness;
 mod memory;
 mod ndt7;
 mod process;
@@ -30,6 +31,8 @@ enum What {
     Growth(growth::Options),
     /// What a running download loses to crowds of idle or closing connections
     Hostile(hostile::Options),
+    /// How late the sampler is, with and without traces of the same station
+    Lateness(lateness::Options),
     /// What the tables cost: ingest, commits, log, compaction, bytes for each snapshot
     Lake(lake::Options),
 }
@@ -40,6 +43,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         What::Memory(options) => memory::run(options),
         What::Growth(options) => growth::run(options),
         What::Hostile(options) => hostile::run(options),
+        What::Lateness(options) => lateness::run(options),
         What::Lake(options) => lake::run_all(options),
     }
 }
