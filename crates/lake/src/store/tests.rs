@@ -41,7 +41,9 @@ fn location(directory: &tempfile::TempDir, below: &str) -> Path {
 /// What a listing gives, without what only `LocalFileSystem` knows.
 async fn listed(store: &dyn ObjectStore, prefix: &Path, offset: &Path) -> Vec<ObjectMeta> {
     let mut all: Vec<_> = store.list_with_offset(Some(prefix), offset).try_collect().await.unwrap();
-    all.iter_mut().for_each(|object| object.e_tag = None);
+    for object in &mut all {
+        object.e_tag = None;
+    }
     all.sort_by(|left, right| left.location.cmp(&right.location));
     all
 }
@@ -293,7 +295,7 @@ async fn a_listing_from_a_name_on_is_that_of_any_local_directory() {
             fs::write(log.join(strange), "x").unwrap();
         }
         for offset in ["0", "00.json", "01", "01.json", "02.json", "_", "_sidecars/00", "z"] {
-            let offset = offset.split('/').fold(prefix.clone(), |path, name| path.join(name));
+            let offset = offset.split('/').fold(prefix.clone(), Path::join);
             let seen = listed(&store, &prefix, &offset).await;
             assert_eq!(seen, listed(&local, &prefix, &offset).await, "{strange:?}, {offset}");
         }
