@@ -7,12 +7,6 @@
 //!
 //! The merge streams: memory is bounded by how many files are merged at once,
 //! not by their size.
-//!
-//! | file | owns |
-//! |---|---|
-//! | `plan` | which files are merged next |
-//! | `reading` | what reading a file costs in memory |
-//! | `merge` | many files into few |
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
