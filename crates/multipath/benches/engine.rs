@@ -1,9 +1,9 @@
 //! What the engine costs: microseconds for each probe, and the memory of many
 //! traces at once.
 //!
-//! `cargo bench -p trigpoint-multipath` prints one line per figure.  Networks
-//! are simulated; what the simulation takes is measured on its own, by the same
-//! probes without an engine, and taken off.
+//! `cargo bench -p trigpoint-multipath`: an iteration, as criterion counts them, is
+//! a probe.  Networks are simulated; what the simulation takes is measured on its
+//! own, by the same probes without an engine, and taken off.
 #![allow(clippy::print_stdout, reason = "figures are what a bench is for")]
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
@@ -16,15 +16,14 @@ mod network;
 #[allow(dead_code, reason = "shared with the tests")]
 mod topology;
 
+use std::hint::black_box;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use criterion::Criterion;
 use network::{Network, Run};
 use topology::Topology;
 use trigpoint_multipath::{Path, Probe, ProbeRecord, Settings, Strategy};
-
-const REPEATS: usize = 9;
-/// Of each repeat: enough for a clock that ticks every 4 ms.
-const PROBES: usize = 200_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -32,6 +31,7 @@ fn main() {
         return;
     }
     memory::measure();
+    let mut criterion = Criterion::default().configure_from_args();
     for (name, widths) in [
         ("chain of 12", &[1; 13][..]),
         ("1-2-1", &[1, 2, 1]),
@@ -40,58 +40,42 @@ fn main() {
         ("1-28-1", &[1, 28, 1]),
         ("12 hops with 4 x 4", &[1, 1, 1, 1, 4, 4, 1, 1, 1, 1, 1, 1, 1]),
     ] {
-        for strategy in [Strategy::Mda, Strategy::MdaLite] {
-            cost_per_probe(name, widths, strategy);
+        let topology = Arc::new(Topology::layers(widths));
+        let mut group = criterion.benchmark_group(name);
+        for strategy in [Strategy::SinglePath, Strategy::Mda, Strategy::MdaLite] {
+            let settings = Settings { strategy, ..Settings::default() };
+            group.bench_function(format!("{strategy:?}"), |bencher| {
+                bencher.iter_custom(|probes| cost(&topology, &settings, probes));
+            });
         }
     }
-    cost_per_probe("chain of 12", &[1; 13], Strategy::SinglePath);
+    criterion.final_summary();
 }
 
-/// The median over repeats.
-fn cost_per_probe(name: &str, widths: &[usize], strategy: Strategy) {
-    let topology = Arc::new(Topology::layers(widths));
-    let settings = Settings { strategy, ..Settings::default() };
-    let new_run = |seed| Run::new(settings.clone(), Network::new(&topology, seed));
-    let traces = (PROBES / new_run(0).finish().probes.len()) as u64;
-    let mut costs: Vec<f64> = Vec::new();
-    let mut probes = 0;
-    for _ in 0..REPEATS {
-        let mut runs: Vec<Run> = (0..traces).map(new_run).collect();
-        let start = cpu_time();
-        for run in &mut runs {
-            while run.step().is_none() {}
+/// Of so many probes: by whole traces, each of its own network.
+fn cost(topology: &Arc<Topology>, settings: &Settings, probes: u64) -> Duration {
+    let (mut engine, mut sent) = (Duration::ZERO, 0);
+    for seed in 0.. {
+        if sent >= probes {
+            break;
         }
-        let with_network = cpu_time() - start;
-        let sent: Vec<Vec<Probe>> = runs.iter().map(|run| sent(&run.trace.path())).collect();
-        let start = cpu_time();
-        for (seed, sent) in (0..).zip(&sent) {
-            let mut network = Network::new(&topology, seed);
-            for probe in sent {
-                std::hint::black_box(network.carry(*probe, network::START));
-            }
+        let mut run = Run::new(settings.clone(), Network::new(topology, seed));
+        let start = Instant::now();
+        while run.step().is_none() {}
+        let with_network = start.elapsed();
+        let of_trace = probes_of(&run.trace.path());
+        let mut network = Network::new(topology, seed);
+        let start = Instant::now();
+        for probe in &of_trace {
+            black_box(network.carry(*probe, network::START));
         }
-        let network = cpu_time() - start;
-        probes = sent.iter().map(Vec::len).sum();
-        costs.push((with_network - network) * 1e6 / probes as f64);
+        engine += with_network.saturating_sub(start.elapsed());
+        sent += of_trace.len() as u64;
     }
-    costs.sort_by(f64::total_cmp);
-    println!(
-        "{name:20} {strategy:10?} {:6.2} us per probe (fastest {:.2}), {} probes per trace",
-        costs[REPEATS / 2],
-        costs[0],
-        probes as u64 / traces
-    );
+    engine.mul_f64(probes as f64 / sent as f64)
 }
 
-fn sent(path: &Path) -> Vec<Probe> {
+fn probes_of(path: &Path) -> Vec<Probe> {
     let probe = |probe: &ProbeRecord| Probe { id: probe.id, ttl: probe.ttl, flow: probe.flow };
     path.probes.iter().map(probe).collect()
-}
-
-/// Seconds for which this process had a processor: the machine's other load
-/// leaves it as it is.
-fn cpu_time() -> f64 {
-    let statistics = std::fs::read_to_string("/proc/self/schedstat").unwrap();
-    let nanoseconds: f64 = statistics.split_whitespace().next().unwrap().parse().unwrap();
-    nanoseconds / 1e9
 }

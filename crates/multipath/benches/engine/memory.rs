@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use trigpoint_multipath::{Settings, Strategy};
 
-use crate::cpu_time;
 use crate::network::{Network, Run};
 use crate::topology::Topology;
 
@@ -18,7 +17,6 @@ struct Held {
     /// Above what it had before the first trace.
     peak_bytes: u64,
     probes: u64,
-    cpu_seconds: f64,
 }
 
 /// Prints the figures.
@@ -28,12 +26,11 @@ pub(crate) fn measure() {
         let (ten, twenty) = (held(strategy, 10_000, 10_000), held(strategy, 20_000, 20_000));
         println!(
             "{strategy}: {:.1} MB for 10,000 traces at once, {:.1} MB for 20,000: \
-             {} bytes for each of {} probes, with its network; {:.2} us per probe",
+             {} bytes for each of {} probes, with its network",
             ten.peak_bytes as f64 / 1e6,
             twenty.peak_bytes as f64 / 1e6,
             twenty.peak_bytes.saturating_sub(ten.peak_bytes) / 10_000,
             ten.probes / 10_000,
-            ten.cpu_seconds * 1e6 / ten.probes as f64
         );
         let renewed = held(strategy, 10_000, 50_000);
         println!(
@@ -52,9 +49,9 @@ fn held(strategy: &str, at_once: u64, total: u64) -> Held {
     let output = Command::new(this).args([HOLD, strategy]).args(numbers).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    let numbers: Vec<f64> = text.split_whitespace().map(|word| word.parse().unwrap()).collect();
-    let [peak_bytes, probes, cpu_seconds] = numbers[..] else { panic!("{text}") };
-    Held { peak_bytes: peak_bytes as u64, probes: probes as u64, cpu_seconds }
+    let numbers: Vec<u64> = text.split_whitespace().map(|word| word.parse().unwrap()).collect();
+    let [peak_bytes, probes] = numbers[..] else { panic!("{text}") };
+    Held { peak_bytes, probes }
 }
 
 /// In such a process: does the work, and says whether it was one.
@@ -69,7 +66,6 @@ pub(crate) fn hold(arguments: &[String]) -> bool {
     let settings = Settings { strategy, ..Settings::default() };
     let new_run = |seed| Run::new(settings.clone(), Network::new(&topology, seed));
     let before = peak_bytes();
-    let start = cpu_time();
     let mut runs: Vec<Run> = (0..at_once).map(new_run).collect();
     let (mut begun, mut running, mut probes) = (at_once, runs.len(), 0);
     while running > 0 {
@@ -88,7 +84,7 @@ pub(crate) fn hold(arguments: &[String]) -> bool {
         }
     }
     probes += runs.iter().map(|run| run.trace.path().probes.len()).sum::<usize>();
-    println!("{} {probes} {:.3}", peak_bytes() - before, cpu_time() - start);
+    println!("{} {probes}", peak_bytes() - before);
     true
 }
 
