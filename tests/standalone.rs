@@ -230,6 +230,18 @@ fn a_data_directory_that_is_a_file_is_one_line_and_64() {
     }
 }
 
+/// The tracer comes behind the station, which must not work by then.
+#[test]
+fn a_tracer_that_cannot_spool_is_one_line_and_64() {
+    let directory = Directory::new();
+    std::fs::create_dir(directory.join("data")).unwrap();
+    std::fs::write(directory.join("data").join("traces-spool"), "").unwrap();
+    let finished = run(&mut standalone(&directory, &[]), DEADLINE);
+    finished.expect_code(64);
+    assert_one_line(&finished.stderr, &["traces-spool"]);
+    assert_eq!(finished.stdout, "", "nothing is announced that does not run");
+}
+
 #[test]
 fn a_port_in_use_is_one_line_and_1() {
     let directory = Directory::new();

@@ -129,10 +129,17 @@ fn a_port_in_use() {
     let mut command = collector(&directory);
     command.args(["--listen", "127.0.0.1:0", "--admin-listen", &address.to_string()]);
     assert_refused(&mut command, 1, &[&port, "in use"]);
+    // Nobody is there: an uplink that looked would say so.
+    let uplink = ["--collector", "http://127.0.0.1:1"];
+    let mut tracer = Command::new(beside(TRIGPOINT, "trigpoint-station"));
+    tracer.args(["traceroute", "--listen", "127.0.0.1", "--admin-port", &port]).args(uplink);
+    tracer.arg("--event-socket").arg(directory.join("events.sock"));
+    tracer.arg("--data-dir").arg(directory.join("station"));
+    assert_refused(&mut tracer, 1, &[&port, "in use"]);
     for taken in ["--ws-port", "--wss-port", "--admin-port"] {
         let mut station = Command::new(beside(TRIGPOINT, "trigpoint-station"));
         station.args(["server", "--listen", "127.0.0.1", "--data-dir"]);
-        station.arg(directory.join("station"));
+        station.arg(directory.join("station")).args(uplink);
         for option in ["--ws-port", "--wss-port", "--admin-port"] {
             station.args([option, if option == taken { &port } else { "0" }]);
         }

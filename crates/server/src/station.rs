@@ -50,7 +50,7 @@ pub struct Station {
     registry: Registry,
     recording: Recording,
     metrics: Metrics,
-    uplink: Option<Uplink>,
+    uplink: Option<trigpoint_uplink::Settings>,
 }
 
 /// Why a station does not start, or ends.
@@ -82,24 +82,18 @@ impl Station {
         Ok(())
     }
 
-    /// Opens the spool, checks the collector's address, and takes the ports
-    /// last. Must be called inside a tokio runtime.
+    /// Checks the settings, opens the spool, and takes the ports last. Nothing
+    /// works before [`Station::run`]: a station that is refused says why, and its
+    /// uplink has not said anything. Must be called inside a tokio runtime.
     pub fn assemble(settings: Settings) -> Result<Self, Error> {
+        Self::check(&settings)?;
         let registry = Registry::new();
         let Settings { server, identity, prefix, spool_directory, spool, .. } = settings;
         let spool = Spool::open(spool_directory, spool)?;
-        let uplink = settings
-            .collector
-            .map(|endpoint| {
-                let settings = trigpoint_uplink::Settings {
-                    flush_deadline: settings.flush_deadline,
-                    ..trigpoint_uplink::Settings::new(endpoint, identity.clone())
-                };
-                Uplink::spawn(spool.clone(), settings)
-            })
-            .transpose()?;
-        let status = uplink.as_ref().map(Uplink::status);
-        registry.register(Box::new(Delivery::new(spool.clone(), status)?))?;
+        let uplink = settings.collector.map(|endpoint| trigpoint_uplink::Settings {
+            flush_deadline: settings.flush_deadline,
+            ..trigpoint_uplink::Settings::new(endpoint, identity.clone())
+        });
         let metrics = Metrics::new(&registry)?;
         let listen = server.listen.clone();
         let server = Server::bind(server)?;
@@ -139,6 +133,10 @@ impl Station {
     /// Serves until `shutdown` has come to its end, and moves it there.
     pub async fn run(self, shutdown: Shutdown) -> Result<termination::Outcome, Error> {
         let spool = self.recording.spool.clone();
+        let uplink =
+            self.uplink.map(|settings| Uplink::spawn(spool.clone(), settings)).transpose()?;
+        let status = uplink.as_ref().map(Uplink::status);
+        self.registry.register(Box::new(Delivery::new(spool.clone(), status)?))?;
         for listener in self.admin {
             let admin = Admin { registry: self.registry.clone(), shutdown: shutdown.clone() };
             tokio::spawn(async move {
@@ -149,7 +147,7 @@ impl Station {
         }
         let drained = self.server.run(self.recording, self.metrics, shutdown.clone()).await?;
         let flushing = Instant::now();
-        if let Some(uplink) = self.uplink {
+        if let Some(uplink) = uplink {
             tokio::select! {
                 () = uplink.finish() => {}
                 () = shutdown.reached(Phase::Done) => {}
@@ -179,3 +177,6 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ struct Running {
     directory: tempfile::TempDir,
 }
 
-fn settings(directory: &std::path::Path) -> Settings {
+pub(crate) fn settings(directory: &std::path::Path) -> Settings {
     let certificate = tls::self_signed(directory).unwrap();
     Settings {
         listen: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],

@@ -93,7 +93,7 @@ async fn trace(options: &Options) -> Result<(), Failure> {
     stdout.flush()?;
     drop(stdout);
     info!(?options, "tracing");
-    let outcome = service.run(shutdown).await;
+    let outcome = service.run(shutdown).await.map_err(Error::into_failure)?;
     options.ending.report(&outcome)
 }
 

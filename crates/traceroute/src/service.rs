@@ -93,7 +93,7 @@ pub struct Service {
     scheduler: Scheduler<Engine>,
     recording: std::thread::JoinHandle<()>,
     spool: Spool,
-    uplink: Option<Uplink>,
+    uplink: Option<trigpoint_uplink::Settings>,
     admin: Vec<TcpListener>,
     registry: Registry,
     metrics: Metrics,
@@ -106,24 +106,19 @@ impl Service {
         Ok(settings.collector.iter().try_for_each(Endpoint::check)?)
     }
 
-    /// Opens the spool, checks the collector's address, and takes the port of
-    /// the admin endpoint. Must be called inside a tokio runtime.
+    /// Checks the settings, opens the spool, and takes the port of the admin
+    /// endpoint. Nothing is traced or delivered before [`Service::run`]: a program
+    /// that is refused says why, and its uplink has not said anything. Must be
+    /// called inside a tokio runtime.
     pub fn assemble(settings: Settings) -> Result<Self, Error> {
+        Self::check(&settings)?;
         let registry = Registry::new();
         let Settings { events, tracing, identity, ending, .. } = settings;
         let spool = Spool::open(settings.spool_directory, settings.spool)?;
-        let uplink = settings
-            .collector
-            .map(|endpoint| {
-                let settings = trigpoint_uplink::Settings {
-                    flush_deadline: ending.flush_deadline,
-                    ..trigpoint_uplink::Settings::new(endpoint, identity.clone())
-                };
-                Uplink::spawn(spool.clone(), settings)
-            })
-            .transpose()?;
-        let status = uplink.as_ref().map(Uplink::status);
-        registry.register(Box::new(Delivery::new(spool.clone(), status)?))?;
+        let uplink = settings.collector.map(|endpoint| trigpoint_uplink::Settings {
+            flush_deadline: ending.flush_deadline,
+            ..trigpoint_uplink::Settings::new(endpoint, identity.clone())
+        });
         let metrics = Metrics::new(&registry)?;
         let admin = settings.admin.map(|(addresses, port)| listen::bind(&addresses, port));
         let admin = admin.transpose()?.unwrap_or_default();
@@ -156,7 +151,12 @@ impl Service {
     }
 
     /// Traces until `shutdown` has come to its end, and moves it there.
-    pub async fn run(mut self, shutdown: Shutdown) -> termination::Outcome {
+    pub async fn run(mut self, shutdown: Shutdown) -> Result<termination::Outcome, Error> {
+        let uplink = self.uplink.take();
+        let uplink =
+            uplink.map(|settings| Uplink::spawn(self.spool.clone(), settings)).transpose()?;
+        let status = uplink.as_ref().map(Uplink::status);
+        self.registry.register(Box::new(Delivery::new(self.spool.clone(), status)?))?;
         for listener in std::mem::take(&mut self.admin) {
             let admin = Admin { registry: self.registry.clone(), shutdown: shutdown.clone() };
             tokio::spawn(async move {
@@ -176,7 +176,7 @@ impl Service {
         if let Ok(Err(_)) | Err(_) = tokio::task::spawn_blocking(move || recording.join()).await {
             error!("the recording thread panicked");
         }
-        if let Some(uplink) = self.uplink {
+        if let Some(uplink) = uplink {
             tokio::select! {
                 () = uplink.finish() => {}
                 () = shutdown.reached(Phase::Done) => {}
@@ -185,14 +185,14 @@ impl Service {
         shutdown.advance(Phase::Done);
         let unacknowledged_batches =
             self.spool.last_seq().saturating_sub(self.spool.acknowledged());
-        termination::Outcome {
+        Ok(termination::Outcome {
             version: VERSION,
             drained: by_themselves,
             flushed: unacknowledged_batches == 0,
             unacknowledged_batches,
             drain_ms: drained.as_millis() as u64,
             flush_ms: flushing.elapsed().as_millis() as u64,
-        }
+        })
     }
 
     /// Takes clients on until nobody is expected any more, and then those that were

@@ -57,9 +57,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let (pipe, incoming) = trigpoint_uplink::pipe();
     let settings = options.settings(pipe.clone())?;
     let maintenance = options.maintenance.settings();
+    Station::check(&settings).map_err(Error::into_failure)?;
     if options.check_config {
         options.data.lake()?;
-        Station::check(&settings).map_err(Error::into_failure)?;
         writeln!(io::stdout(), "the configuration is good")?;
         return Ok(());
     }
@@ -99,9 +99,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     }
     let ended = running.await?;
     tracer_shutdown.begin();
-    tracing.await?;
+    let traced = tracing.await?;
     collector.stop().await;
     ended.map_err(Error::into_failure)?;
+    traced.map_err(trigpoint_traceroute::Error::into_failure)?;
     tried
 }
 

@@ -3,7 +3,9 @@
 
 use std::io::Write as _;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 
+use futures::StreamExt as _;
 use tokio::task::{JoinHandle, yield_now};
 use trigpoint_mlab::{EventKind, FlowEvent, SockId};
 use trigpoint_prober::Method;
@@ -20,37 +22,40 @@ struct Bench {
     spool: Spool,
     metrics: Metrics,
     shutdown: Shutdown,
-    running: JoinHandle<termination::Outcome>,
+    running: JoinHandle<Result<termination::Outcome, Error>>,
+}
+
+fn settings(directory: &Path, lame_duck: Duration, collector: Option<Endpoint>) -> Settings {
+    Settings {
+        events: Source::Path(directory.join("events.sock")),
+        tracing: Tracing {
+            trigger: Trigger::Close,
+            tests_only: false,
+            exclude: Exclude::default(),
+            skip_private: false,
+            max_running: 1,
+            max_waiting: 1,
+            cache_age: Duration::ZERO,
+            engine: engine::Settings {
+                trace: trigpoint_multipath::Settings::default(),
+                method: Method::UDP,
+                prober: trigpoint_prober::Settings::default(),
+                probes_per_s: 1,
+            },
+        },
+        admin: None,
+        identity: Station::default(),
+        spool_directory: directory.join("traces"),
+        spool: trigpoint_spool::Settings::default(),
+        collector,
+        ending: Ending { lame_duck, grace: DEADLINE, flush_deadline: DEADLINE },
+    }
 }
 
 impl Bench {
     fn start(lame_duck: Duration) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let settings = Settings {
-            events: Source::Path(directory.path().join("events.sock")),
-            tracing: Tracing {
-                trigger: Trigger::Close,
-                tests_only: false,
-                exclude: Exclude::default(),
-                skip_private: false,
-                max_running: 1,
-                max_waiting: 1,
-                cache_age: Duration::ZERO,
-                engine: engine::Settings {
-                    trace: trigpoint_multipath::Settings::default(),
-                    method: Method::UDP,
-                    prober: trigpoint_prober::Settings::default(),
-                    probes_per_s: 1,
-                },
-            },
-            admin: None,
-            identity: Station::default(),
-            spool_directory: directory.path().join("traces"),
-            spool: trigpoint_spool::Settings::default(),
-            collector: None,
-            ending: Ending { lame_duck, grace: DEADLINE, flush_deadline: DEADLINE },
-        };
-        let service = Service::assemble(settings).unwrap();
+        let service = Service::assemble(settings(directory.path(), lame_duck, None)).unwrap();
         let (spool, metrics) = (service.spool.clone(), service.metrics.clone());
         let shutdown = Shutdown::new();
         let running = tokio::spawn(service.run(shutdown.clone()));
@@ -69,7 +74,7 @@ impl Bench {
 
     /// How many rows it has left behind.
     async fn ended(self) -> u64 {
-        self.running.await.unwrap();
+        self.running.await.unwrap().unwrap();
         self.spool.last_seq()
     }
 }
@@ -156,4 +161,22 @@ async fn a_server_that_writes_without_end_does_not_hold_it_up() {
     bench.shutdown.begin();
     assert_eq!(timeout(DEADLINE, bench.ended()).await, Ok(1));
     writing.join().unwrap();
+}
+
+/// Its executable may be refused something else by then, and has to say that and
+/// nothing more.
+#[tokio::test(start_paused = true)]
+async fn a_program_that_does_not_run_yet_looks_for_no_collector() {
+    let directory = tempfile::tempdir().unwrap();
+    let (pipe, mut incoming) = trigpoint_uplink::pipe();
+    let collector = Some(Endpoint::Pipe(pipe));
+    let service = Service::assemble(settings(directory.path(), LAME_DUCK, collector)).unwrap();
+    // The clock goes on when everything that could be done is done.
+    assert!(timeout(DEADLINE, incoming.next()).await.is_err(), "it came");
+
+    let shutdown = Shutdown::new();
+    let running = tokio::spawn(service.run(shutdown.clone()));
+    assert!(incoming.next().await.is_some());
+    shutdown.advance(Phase::Done);
+    running.await.unwrap().unwrap();
 }
