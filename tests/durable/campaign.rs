@@ -258,7 +258,8 @@ impl Campaign {
         while !reached(self) {
             let left = end.saturating_duration_since(Instant::now());
             let Ok(event) = self.events.recv_timeout(left) else {
-                panic!("not within {DEADLINE:?}: {what}");
+                let streams = self.proxy.streams();
+                panic!("not within {DEADLINE:?}: {what}; streams go to {streams:?}");
             };
             self.handle(event.child, &event.what);
         }

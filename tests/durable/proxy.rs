@@ -36,7 +36,9 @@ pub(crate) struct Proxy {
 struct State {
     /// Live collectors, by slot.
     collectors: Vec<Option<SocketAddr>>,
-    /// Streams opened so far: each goes to the next collector.
+    /// Where each open stream goes.
+    streams: Vec<SocketAddr>,
+    /// Streams opened so far: of collectors with as many, they take turns.
     opened: usize,
     /// Acknowledgements that may still pass before this process is killed.
     trap: Option<(u32, SocketAddr, Pid)>,
@@ -73,6 +75,11 @@ impl Proxy {
         }
     }
 
+    /// Where each open stream goes.
+    pub(crate) fn streams(&self) -> Vec<SocketAddr> {
+        self.state.lock().unwrap().streams.clone()
+    }
+
     /// Kills the collector when its acknowledgement after `passed` more comes.
     pub(crate) fn kill_before_ack(&self, passed: u32, collector: SocketAddr, pid: Pid) {
         self.state.lock().unwrap().trap = Some((passed, collector, pid));
@@ -85,13 +92,39 @@ struct Forwarder {
     moved: watch::Receiver<()>,
 }
 
-impl State {
-    fn next(&mut self) -> Option<SocketAddr> {
-        let live: Vec<_> = self.collectors.iter().copied().flatten().collect();
-        self.opened += 1;
-        live.get(self.opened % live.len().max(1)).copied()
-    }
+/// An open stream, counted until it ends.
+#[derive(Debug)]
+struct Open {
+    state: Arc<Mutex<State>>,
+    collector: SocketAddr,
+}
 
+impl Open {
+    /// Goes where the fewest go: a collector that lives is never left without a
+    /// stream for long, whichever streams have failed before.
+    fn next(state: &Arc<Mutex<State>>) -> Option<Self> {
+        let mut locked = state.lock().unwrap();
+        let mut live: Vec<_> = locked.collectors.iter().copied().flatten().collect();
+        locked.opened += 1;
+        let first = locked.opened % live.len().max(1);
+        live.rotate_left(first);
+        let streams = |to: &SocketAddr| locked.streams.iter().filter(|open| *open == to).count();
+        let collector = live.into_iter().min_by_key(streams)?;
+        locked.streams.push(collector);
+        Some(Self { state: Arc::clone(state), collector })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut locked = self.state.lock().unwrap();
+        if let Some(at) = locked.streams.iter().position(|open| *open == self.collector) {
+            locked.streams.swap_remove(at);
+        }
+    }
+}
+
+impl State {
     /// Whether this acknowledgement of the collector may pass.
     fn passes(&mut self, from: SocketAddr) -> bool {
         match &mut self.trap {
@@ -117,8 +150,13 @@ impl Ingest for Forwarder {
         request: Request<Streaming<StationMessage>>,
     ) -> Result<Response<Self::StreamStream>, Status> {
         let gone = |_| Status::unavailable("the collector is gone");
-        let collector = self.state.lock().unwrap().next();
-        let collector = collector.ok_or_else(|| Status::unavailable("no collector"))?;
+        // Before a collector is chosen: one that comes while this stream is being
+        // opened takes its share of it too.
+        let mut moved = self.moved.clone();
+        moved.mark_unchanged();
+        let open = Open::next(&self.state);
+        let open = open.ok_or_else(|| Status::unavailable("no collector"))?;
+        let collector = open.collector;
         let client = IngestClient::connect(format!("http://{collector}")).await.map_err(gone)?;
         let mut client =
             client.max_encoding_message_size(usize::MAX).max_decoding_message_size(usize::MAX);
@@ -134,8 +172,6 @@ impl Ingest for Forwarder {
         });
         let mut answers = client.stream(ReceiverStream::new(messages)).await?.into_inner();
         let (inward, answered) = mpsc::channel(ROOM);
-        let (state, mut moved) = (Arc::clone(&self.state), self.moved.clone());
-        moved.mark_unchanged();
         tokio::spawn(async move {
             loop {
                 let answer = tokio::select! {
@@ -147,7 +183,7 @@ impl Ingest for Forwarder {
                     &answer,
                     Ok(CollectorMessage { message: Some(collector_message::Message::Ack(_)) })
                 );
-                if is_ack && !state.lock().unwrap().passes(collector) {
+                if is_ack && !open.state.lock().unwrap().passes(collector) {
                     break;
                 }
                 let ends = answer.is_err();
