@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tonic::Status;
 use trigpoint_lake::check;
-use trigpoint_record::{SpoolId, Station, Table};
+use trigpoint_record::{Column, Kind, SpoolId, Station, Table};
 use trigpoint_wire::{
     check_schema,
     ingest::{ColumnSchema, Hello},
@@ -49,6 +49,13 @@ pub(crate) fn check_hello(
         let (Some(table), Some(known)) = (table, schemas.get_mut(sent.table.as_str())) else {
             return Err(HelloError::Newer(format!("table {} is unknown here", sent.table)));
         };
+        if let Some(column) = sent.columns.iter().find_map(|sent| filled_here(table.columns, sent))
+        {
+            let table = table.name;
+            return Err(invalid(format!(
+                "column {column} of table {table} is filled by the collector"
+            )));
+        }
         let described: Vec<_> = sent.columns.iter().filter_map(description).collect();
         // A known column of another kind makes its batches poison, one by one;
         // the rest of the spool is sound.
@@ -69,4 +76,23 @@ pub(crate) fn check_hello(
         station: hello.station.unwrap_or_default().into(),
         schemas: schemas.into_iter().map(|(table, columns)| (table, columns.into())).collect(),
     })
+}
+
+/// The column that the station describes as its own, though only a collector
+/// fills it: here or in the structs below.
+fn filled_here(columns: &'static [Column], sent: &ColumnSchema) -> Option<&'static str> {
+    let column = columns.iter().find(|column| column.id == sent.id)?;
+    filled_in(column, sent)
+}
+
+fn filled_in(column: &'static Column, sent: &ColumnSchema) -> Option<&'static str> {
+    if column.at_ingest {
+        return Some(column.name);
+    }
+    match column.kind {
+        // The item of a list has one meaning, whatever its id.
+        Kind::List(item) => filled_in(item, sent.children.first()?),
+        Kind::Struct(fields) => sent.children.iter().find_map(|sent| filled_here(fields, sent)),
+        _ => None,
+    }
 }

@@ -1,5 +1,6 @@
 //! Stations against a real server and a real lake.
 
+mod annotation;
 mod damage;
 mod delivery;
 mod ending;

@@ -62,11 +62,13 @@ pub(crate) fn key_columns(table: &Table) -> Vec<&'static str> {
 }
 
 /// The columns with minimum, maximum and NULL count in the log: what queries
-/// select files by.  More would bloat every commit.
+/// select files by.  More would bloat every commit, and the age of a database of
+/// addresses selects none.
 pub(crate) fn statistics_columns(table: &Table) -> Vec<&'static str> {
     table
         .columns
         .iter()
+        .filter(|column| !column.at_ingest)
         .filter(|column| {
             matches!(column.kind, Kind::Time) || matches!(column.name, "flow_id" | "n" | "site")
         })

@@ -7,7 +7,8 @@ pub struct Table {
     pub name: &'static str,
     /// What one row stands for.
     pub doc: &'static str,
-    /// Every column that a station sends.
+    /// Every column that a station sends, and those of the collector's that its
+    /// rows have room for.
     pub columns: &'static [Column],
 }
 
@@ -26,6 +27,9 @@ pub struct Column {
     pub doc: &'static str,
     /// Whether it tells where a client is.
     pub privacy: Privacy,
+    /// The collector fills it.  A station neither describes nor sends it, and one
+    /// that does is not believed.
+    pub at_ingest: bool,
 }
 
 /// Whether a column, with everything in it, holds addresses of clients, which
@@ -75,7 +79,7 @@ impl Column {
         unit: &'static str,
         doc: &'static str,
     ) -> Self {
-        Self { id, name, kind, unit, doc, privacy: Privacy::Open }
+        Self { id, name, kind, unit, doc, privacy: Privacy::Open, at_ingest: false }
     }
 
     /// The same column, as one that may hold addresses of clients.
@@ -89,6 +93,12 @@ impl Column {
     #[must_use]
     pub const fn with_addresses_near(self, client: &'static str) -> Self {
         Self { privacy: Privacy::AddressesNear(client), ..self }
+    }
+
+    /// The same column, as one that the collector fills.
+    #[must_use]
+    pub const fn filled_at_ingest(self) -> Self {
+        Self { at_ingest: true, ..self }
     }
 
     /// Whether it, or anything in it, may hold addresses of clients.

@@ -1,5 +1,6 @@
 //! Every table: its columns, and the rows that fill them.
 
+pub mod annotation;
 pub mod flows;
 pub mod snapshots;
 pub mod speed_tests;
@@ -24,8 +25,9 @@ pub fn table(name: &str) -> Option<&'static Table> {
     TABLES.iter().copied().find(|table| table.name == name)
 }
 
-/// What the collector adds to every row; stations never send it, so the ids
-/// are no wire names.  Storage keeps `date` as a date, the partition of the
+/// What the collector adds to the rows of every table; stations never send it,
+/// so the ids are no wire names.  What it adds to some stands in their columns
+/// ([`Column::at_ingest`]).  Storage keeps `date` as a date, the partition of the
 /// table, and `unmapped` as a map from column id to integer.
 pub const INGEST_COLUMNS: &[Column] = &[
     Column::new(

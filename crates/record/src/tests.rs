@@ -4,6 +4,7 @@ use trigpoint_tcpinfo::FIELDS;
 
 use crate::{Batch, Column, INGEST_COLUMNS, Kind, Privacy, TABLES, Value, table};
 
+mod annotation;
 mod rows;
 mod traces;
 
@@ -56,15 +57,16 @@ fn every_unit_can_be_read_off_the_name() {
                 "us" if matches!(column.kind, Kind::Time) => words.contains(&"time"),
                 "us" => words.contains(&"us"),
                 "ms" => words.contains(&"ms"),
+                "km" => words.contains(&"km"),
                 "bytes" => words.contains(&"bytes"),
                 "bytes/s" => column.name.ends_with("_bytes_per_s"),
                 "probes/s" => column.name.ends_with("probes_per_s"),
                 "bits/s" => column.name.ends_with("_bits_per_s"),
                 "segments" => words.contains(&"segments") || words.contains(&"segs"),
                 // Their docs say what is counted, shifted or scaled.
-                "count" | "bits to shift" | "fixed point" => true,
+                "count" | "bits to shift" | "fixed point" | "degrees" => true,
                 "" => !words.iter().any(|word| {
-                    ["us", "ms", "bytes", "segments"].contains(word)
+                    ["us", "ms", "km", "bytes", "segments"].contains(word)
                         && !matches!(column.kind, Kind::Bytes)
                 }),
                 other => panic!("{path}.{}: unknown unit {other}", column.name),

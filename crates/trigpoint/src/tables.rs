@@ -67,7 +67,7 @@ fn text(table: &'static Table) -> String {
     text
 }
 
-/// What the station sends, then what the collector adds.
+/// The table's own columns, then what the collector adds to every table.
 fn stored(table: &'static Table) -> impl Iterator<Item = &'static Column> {
     table.columns.iter().chain(INGEST_COLUMNS)
 }

@@ -9,8 +9,8 @@ use crate::ingest;
 
 /// The payload of `batch`: a zstd frame that holds one `Columns` message.
 ///
-/// A column without a present row is left out; values stand only for present
-/// rows.
+/// A column without a present row is left out, as is one that the collector
+/// fills; values stand only for present rows.
 pub fn encode(batch: &Batch) -> Vec<u8> {
     let rows: Vec<usize> = (0..batch.rows()).collect();
     let columns = ingest::Columns {
@@ -31,6 +31,7 @@ fn columns(columns: &[Column], arrays: &[Array], rows: &[usize]) -> Vec<ingest::
     columns
         .iter()
         .zip(arrays)
+        .filter(|(column, _)| !column.at_ingest)
         .filter_map(|(column, array)| self::column(column, array, rows))
         .collect()
 }

@@ -44,13 +44,14 @@ pub enum SchemaError {
     },
 }
 
-/// The description of `table` that a station sends in its Hello.
+/// The description of `table` that a station sends in its Hello: without the
+/// columns that the collector fills.
 pub fn schema(table: &Table) -> TableSchema {
     TableSchema { table: table.name.to_owned(), columns: columns(table.columns) }
 }
 
 fn columns(columns: &[Column]) -> Vec<ColumnSchema> {
-    columns.iter().map(column).collect()
+    columns.iter().filter(|column| !column.at_ingest).map(column).collect()
 }
 
 fn column(column: &Column) -> ColumnSchema {

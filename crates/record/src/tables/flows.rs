@@ -6,6 +6,7 @@ use trigpoint_tcpinfo::{FIELD_COUNT, FIELDS, TcpInfo};
 
 use crate::cell::{Cell, columns, concat, total, values};
 use crate::kernel::{self, TCP_INFO, structure_columns, tcp_info_values};
+use crate::tables::annotation;
 use crate::{Column, FlowId, Kind, STATION_COLUMNS, Station, Table, Value};
 
 /// One connection from first sight to its end.
@@ -294,7 +295,14 @@ const CELLS: &[Cell<Flow>; 30] = &[
     ),
 ];
 
-const PARTS: &[&[Column]] = &[&columns(CELLS), TCP_INFO, STATION_COLUMNS];
+const PARTS: &[&[Column]] = &[
+    &columns(CELLS),
+    TCP_INFO,
+    STATION_COLUMNS,
+    annotation::CLIENT,
+    annotation::SERVER,
+    annotation::DATABASES,
+];
 
 /// The table; its `tcp_info` columns are the final counters.
 pub static FLOWS: Table = Table {
@@ -308,7 +316,11 @@ impl Flow {
     pub fn into_row(self, station: &Station) -> Vec<Value> {
         let last_poll = self.last_poll.as_ref().map(|poll| &poll.tcp_info);
         let counters = tcp_info_values(self.destroyed.as_ref().or(last_poll));
-        values(CELLS, &self).chain(counters).chain(station.values()).collect()
+        values(CELLS, &self)
+            .chain(counters)
+            .chain(station.values())
+            .chain(annotation::of_both_ends_unfilled())
+            .collect()
     }
 
     fn final_from(&self) -> &'static str {

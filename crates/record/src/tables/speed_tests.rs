@@ -7,7 +7,7 @@ use trigpoint_tcpinfo::{Bbr, FIELD_COUNT, FIELDS, TcpInfo};
 
 use crate::cell::{Cell, columns, concat, list, total, values};
 use crate::kernel::{self, structure_columns};
-use crate::tables::{PAIRS, Pair, pairs};
+use crate::tables::{PAIRS, Pair, annotation, pairs};
 use crate::{Column, FlowId, Kind, STATION_COLUMNS, Station, Table, Value};
 
 mod words;
@@ -510,7 +510,13 @@ const CELLS: &[Cell<SpeedTest>; 42] = &[
     ),
 ];
 
-const PARTS: &[&[Column]] = &[&columns(CELLS), STATION_COLUMNS];
+const PARTS: &[&[Column]] = &[
+    &columns(CELLS),
+    STATION_COLUMNS,
+    annotation::CLIENT,
+    annotation::SERVER,
+    annotation::DATABASES,
+];
 
 /// The table.
 pub static SPEED_TESTS: Table = Table {
@@ -522,7 +528,10 @@ pub static SPEED_TESTS: Table = Table {
 impl SpeedTest {
     /// The values of [`SPEED_TESTS`].
     pub fn into_row(self, station: &Station) -> Vec<Value> {
-        values(CELLS, &self).chain(station.values()).collect()
+        values(CELLS, &self)
+            .chain(station.values())
+            .chain(annotation::of_both_ends_unfilled())
+            .collect()
     }
 
     /// The test's rate from the last reading of the socket; `None` without one.

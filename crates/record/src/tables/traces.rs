@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::cell::{Cell, columns, concat, list, total, values};
+use crate::tables::annotation;
 use crate::{Column, FlowId, Kind, STATION_COLUMNS, Station, Table, TraceId, Value};
 
 mod path;
@@ -397,8 +398,14 @@ const RUN: &[Cell<Findings>; 32] = &[
     ),
 ];
 
-const PARTS: &[&[Column]] =
-    &[&columns(CONNECTION), &columns(OUTCOME), &columns(ORIGIN), &columns(RUN), STATION_COLUMNS];
+const PARTS: &[&[Column]] = &[
+    &columns(CONNECTION),
+    &columns(OUTCOME),
+    &columns(ORIGIN),
+    &columns(RUN),
+    STATION_COLUMNS,
+    annotation::DATABASES,
+];
 const FINDINGS: &[&[Column]] = &[&columns(OUTCOME), &columns(RUN)];
 
 /// The table.
@@ -417,6 +424,7 @@ impl Trace {
             .chain(values(ORIGIN, &self))
             .chain(values(RUN, found))
             .chain(station.values())
+            .chain(annotation::databases_unfilled())
             .collect()
     }
 }

@@ -1,4 +1,5 @@
-//! A trace with the columns of table `traces`, as `trigpoint query` prints them.
+//! A trace with the columns of table `traces`, as `trigpoint query` prints them,
+//! but for those that the collector fills.
 
 use chrono::{DateTime, SecondsFormat};
 use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
@@ -20,8 +21,9 @@ struct Fields<'a> {
 
 impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.columns.len()))?;
-        for (column, value) in self.columns.iter().zip(self.values) {
+        let mut map = serializer.serialize_map(None)?;
+        let fields = self.columns.iter().zip(self.values);
+        for (column, value) in fields.filter(|(column, _)| !column.at_ingest) {
             map.serialize_entry(column.name, &Field { kind: &column.kind, value })?;
         }
         map.end()

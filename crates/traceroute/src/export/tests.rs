@@ -167,6 +167,9 @@ fn json_has_the_columns_of_the_table_and_is_read_back() {
     let value: Value = serde_json::from_str(&text).unwrap();
     let keys: BTreeSet<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(keys, Findings::COLUMNS.iter().map(|column| column.name).collect());
+    // Nobody looked up whose routers answered.
+    assert!(value["probes"][0].get("quoted_ip_id").is_some());
+    assert_eq!(value["probes"][0].get("reply_asn"), None);
     assert_eq!(value["flow_is_test"], false);
     assert_eq!(value["start_time"], "2026-11-26T17:00:00.250000Z");
     assert_eq!(

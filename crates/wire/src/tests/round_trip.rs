@@ -148,3 +148,31 @@ fn nonsense_descriptions_are_told_apart() {
     let twice = [schema(&TABLE), schema(&TABLE)];
     assert!(matches!(check_schema(&twice, 10), Err(SchemaError::Duplicate { .. })));
 }
+
+/// A station has no say in what the collector fills, whatever its rows hold.
+#[test]
+fn what_the_collector_fills_is_neither_described_nor_sent() {
+    const FIELDS: &[Column] =
+        &[column(1, "rtt", Kind::Int), column(2, "as_number", Kind::Int).filled_at_ingest()];
+    const FILLED: &[Column] = &[
+        column(1, "country", Kind::Text).filled_at_ingest(),
+        column(2, "probes", Kind::List(&column(0, "probe", Kind::Struct(FIELDS)))),
+    ];
+    static TABLE: Table = Table { name: "some", doc: "", columns: FILLED };
+    let mut batch = Batch::new(&TABLE);
+    let probe = Value::Struct(vec![Value::Int(7), Value::Int(64500)]);
+    batch.push(vec![Value::Text("XX".to_owned()), Value::List(vec![probe])]).unwrap();
+
+    let schema = schema(&TABLE);
+    let ids = |columns: &[ingest::ColumnSchema]| -> Vec<_> {
+        columns.iter().map(|column| column.id).collect()
+    };
+    assert_eq!(ids(&schema.columns), [2]);
+    assert_eq!(ids(&schema.columns[0].children[0].children), [1]);
+    let decoded = decode(&encode(&batch), &schema.columns, &Limits::default()).unwrap();
+    let [(_, probes)] = decoded.columns.as_slice() else { panic!("one column is sent") };
+    let Values::List { items, .. } = &probes.values else { panic!("a list") };
+    let Values::Struct(fields) = &items.values else { panic!("of structs") };
+    assert_eq!(fields.len(), 1);
+    assert_eq!(fields[0].int(0), Some(7));
+}
