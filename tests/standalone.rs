@@ -219,6 +219,57 @@ fn bad_usage_is_one_line_and_64() {
 }
 
 #[test]
+fn rows_name_the_database_that_was_built_and_say_what_it_does_not_know() {
+    let directory = Directory::new();
+    let (lines, database) = (directory.join("asn.csv"), directory.join("asn.mmdb"));
+    std::fs::write(&lines, "1.1.1.0,1.1.1.255,13335,\"Cloudflare, Inc.\"\n").unwrap();
+    let mut build = trigpoint(&["annotation", "build", "--output"]);
+    let built = run(build.arg(&database).arg(&lines), DEADLINE);
+    built.expect_code(0);
+    assert_one_line(&built.stdout, &["asn.mmdb: 1 networks of 1 lines"]);
+
+    let database = database.to_string_lossy().into_owned();
+    let trial = ["--try", "--exit", "--network-database", &database];
+    run(&mut standalone(&directory, &trial), DEADLINE).expect_code(0);
+    for (table, rows) in [("speed_tests", "2"), ("flows", "2")] {
+        let sql = format!(
+            "SELECT count(*) FROM {table} WHERE network_database = 'Trigpoint-ASN' \
+             AND network_database_build_time > now() - interval '1 day' \
+             AND client_network_missing = 'private_address' AND client_asn IS NULL \
+             AND server_geography_missing = 'no_database' AND geography_database IS NULL \
+             AND flow_id IN (SELECT flow_id FROM speed_tests)"
+        );
+        assert_eq!(value(&directory, &sql), rows, "{table}");
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_used_is_one_line_and_64() {
+    let directory = Directory::new();
+    let (missing, damaged) = (directory.join("none.mmdb"), directory.join("damaged.mmdb"));
+    std::fs::write(&damaged, "half a file").unwrap();
+    let check = |flag: &str, path: &std::path::Path| {
+        let path = path.to_string_lossy();
+        let finished = run(&mut standalone(&directory, &["--check-config", flag, &path]), DEADLINE);
+        finished.expect_code(64);
+        finished.stderr
+    };
+    let read = check("--geography-database", &missing);
+    assert_one_line(&read, &["cannot read geography database", "none.mmdb", "No such file"]);
+    let parsed = check("--network-database", &damaged);
+    assert_one_line(&parsed, &["network database", "damaged.mmdb", "fetch it again"]);
+
+    let lines = directory.join("asn.csv");
+    std::fs::write(&lines, "1.1.1.0,1.1.1.255,13335,Cloudflare\nwrong\n").unwrap();
+    let output = directory.join("asn.mmdb");
+    let mut build = trigpoint(&["annotation", "build", "--output"]);
+    let refused = run(build.arg(&output).arg(&lines), DEADLINE);
+    refused.expect_code(64);
+    assert_one_line(&refused.stderr, &["asn.csv`, line 2: 1 fields where four are due"]);
+    assert!(!output.exists());
+}
+
+#[test]
 fn a_data_directory_that_is_a_file_is_one_line_and_64() {
     let directory = Directory::new();
     std::fs::write(directory.join("data"), "").unwrap();

@@ -1,4 +1,4 @@
-//! A payload to rows of its table, or the reason why it can never be.
+//! A payload to annotated rows of its table, or the reason why it can never be.
 
 use trigpoint_lake::{ConvertError, Description, Rows, Sent, Shape};
 use trigpoint_record::Table;
@@ -6,6 +6,8 @@ use trigpoint_wire::{
     DecodeError, Limits, decode,
     ingest::{ColumnSchema, Kind},
 };
+
+use crate::annotation::Annotator;
 
 /// Why a batch does not become rows.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +52,7 @@ pub(crate) fn rows(
     seq: u64,
     payload: &[u8],
     limits: &Limits,
+    annotator: &Annotator,
 ) -> Result<Rows, BatchError> {
     let decoded = decode(payload, schema, limits)?;
     if decoded.rows == 0 {
@@ -60,7 +63,8 @@ pub(crate) fn rows(
             description(schema).ok_or_else(|| DecodeError::Kind { column: schema.name.clone() })?;
         Ok(Sent { description, array })
     });
-    let sent: Vec<_> = sent.collect::<Result<_, DecodeError>>()?;
+    let mut sent: Vec<_> = sent.collect::<Result<_, DecodeError>>()?;
+    annotator.annotate(table, decoded.rows, &mut sent);
     Ok(Rows::convert(table, spool_id, seq, decoded.rows, sent)?)
 }
 

@@ -13,6 +13,7 @@ use trigpoint_wire::ingest::ingest_server::IngestServer;
 
 use crate::{
     Authenticator, Service, Settings,
+    annotation::Annotator,
     committer::{Committer, Message},
     maintenance::Maintainer,
     memory::Account,
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) memory: Arc<Account>,
     /// As many batches are decoded at a time, and so above the memory limit.
     pub(crate) decoders: Arc<Semaphore>,
+    pub(crate) annotator: Arc<Annotator>,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
@@ -71,6 +73,7 @@ impl Collector {
             let maintainer = Maintainer::new(lake.clone(), maintenance, Arc::clone(&metrics));
             tokio::spawn(maintainer.run(new_files, stopping.subscribe()));
         }
+        let annotator = Annotator::start(&settings.annotation, &metrics, stopping.subscribe());
         let processors = std::thread::available_parallelism().map_or(1, Into::into);
         let shared = Shared {
             lake,
@@ -78,6 +81,7 @@ impl Collector {
             streams: Streams::new(settings.streams),
             memory,
             decoders: Arc::new(Semaphore::new(processors)),
+            annotator: Arc::new(annotator),
             stopping: stopping.subscribe(),
             settings,
         };

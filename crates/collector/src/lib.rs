@@ -12,6 +12,7 @@
 //! | `session` | one stream from Hello to its end |
 //! | `sequence` | which sequence numbers may follow which |
 //! | `batch` | a payload to rows, or the reason why not |
+//! | `annotation` | what the databases know of the addresses in it |
 //! | `pending`, `cadence`, `committer` | what waits, when it is due, group commit |
 //! | `memory` | bounds on what waits |
 //! | `maintenance` | care of the tables, beside all that |
@@ -19,6 +20,7 @@
 //! Contract: `proto/trigpoint/ingest/v1/ingest.proto`; rules: ARCHITECTURE.md,
 //! "Exactly once".
 
+mod annotation;
 mod authenticator;
 mod batch;
 mod cadence;
@@ -39,7 +41,7 @@ mod stream;
 pub use authenticator::{Authenticator, TokenFileError, Tokens};
 pub use collector::{Collector, transport};
 pub use service::Service;
-pub use settings::{Maintenance, Settings};
+pub use settings::{Annotation, Maintenance, Settings};
 
 #[cfg(test)]
 mod testing;

@@ -2,8 +2,8 @@
 
 use chrono::Utc;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
-    Registry, core::Collector,
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, core::Collector,
 };
 
 #[derive(Debug)]
@@ -24,6 +24,15 @@ pub(crate) struct Metrics {
     pub(crate) streams: IntGauge,
     pub(crate) waiting_bytes: IntGauge,
     pub(crate) maintenance: Maintenance,
+    pub(crate) annotation: Annotation,
+}
+
+/// Of the databases of addresses.
+#[derive(Debug)]
+pub(crate) struct Annotation {
+    pub(crate) addresses: IntCounterVec,
+    pub(crate) reloads: IntCounterVec,
+    pub(crate) build_time: IntGaugeVec,
 }
 
 /// Of the background task that cares for the tables.
@@ -122,6 +131,7 @@ impl Metrics {
                 )?,
             )?,
             maintenance: Maintenance::register(registry)?,
+            annotation: Annotation::register(registry)?,
         })
     }
 
@@ -175,6 +185,34 @@ impl Maintenance {
                     )
                     .buckets(prometheus::exponential_buckets(0.01, 4.0, 9)?),
                     &["act"],
+                )?,
+            )?,
+        })
+    }
+}
+
+impl Annotation {
+    fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let labels = &["database", "outcome"];
+        let counters =
+            |name, help| registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?);
+        Ok(Self {
+            addresses: counters(
+                "trigpoint_collector_annotated_addresses_total",
+                "Addresses of clients, servers and hops in rows: found, or why not.",
+            )?,
+            reloads: counters(
+                "trigpoint_collector_database_reloads_total",
+                "Databases of addresses whose file had changed: replaced, or failed.",
+            )?,
+            build_time: registered(
+                registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "trigpoint_collector_database_build_timestamp_seconds",
+                        "When the database of addresses in use was built, Unix time.",
+                    ),
+                    &["database"],
                 )?,
             )?,
         })

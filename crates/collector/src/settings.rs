@@ -1,7 +1,9 @@
 //! What an operator may tune.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use trigpoint_annotation::Databases;
 use trigpoint_lake::{Compaction, Lake, LogCleaning, Vacuum};
 use trigpoint_wire::Limits;
 
@@ -33,6 +35,17 @@ pub struct Settings {
     pub hello_within: Duration,
     /// Care of the tables beside the ingest; `None` leaves it to others.
     pub maintenance: Option<Maintenance>,
+    /// What rows are annotated from.
+    pub annotation: Annotation,
+}
+
+/// Databases of addresses.
+#[derive(Debug, Clone)]
+pub struct Annotation {
+    /// Those that there are.
+    pub databases: Arc<Databases>,
+    /// How often it is looked whether a file was replaced.
+    pub reload_interval: Duration,
 }
 
 /// What a collector does for its tables, and how often.
@@ -78,6 +91,13 @@ impl Default for Settings {
             streams: 1024,
             hello_within: Duration::from_secs(10),
             maintenance: None,
+            annotation: Annotation::from(Arc::default()),
         }
+    }
+}
+
+impl From<Arc<Databases>> for Annotation {
+    fn from(databases: Arc<Databases>) -> Self {
+        Self { databases, reload_interval: Duration::from_secs(10) }
     }
 }

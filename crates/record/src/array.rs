@@ -150,6 +150,14 @@ impl Array {
         }
     }
 
+    /// A text; `None` where it is absent or the column is of another kind.
+    pub fn text(&self, row: usize) -> Option<&str> {
+        match &self.values {
+            Values::Text(values) if *self.present.get(row)? => values.get(row).map(String::as_str),
+            _ => None,
+        }
+    }
+
     /// Bytes; `None` where they are absent or the column is of another kind.
     pub fn bytes(&self, row: usize) -> Option<&[u8]> {
         match &self.values {

@@ -21,17 +21,6 @@ impl<R> Cell<R> {
         Self { column: Column::new(id, name, kind, unit, doc), value }
     }
 
-    /// A cell that the collector fills: absent in a station's rows.
-    pub(crate) const fn filled_at_ingest(
-        id: u32,
-        name: &'static str,
-        kind: Kind,
-        doc: &'static str,
-    ) -> Self {
-        let column = Column::new(id, name, kind, "", doc).filled_at_ingest();
-        Self { column, value: |_| Value::Null }
-    }
-
     /// A cell that may hold addresses of clients.
     pub(crate) const fn with_addresses(
         id: u32,

@@ -15,6 +15,7 @@ use trigpoint_collector::{Authenticator, Collector, Settings, Tokens};
 use trigpoint_process::admin::{self, Admin};
 use trigpoint_process::{Failure, Phase, Shutdown, duration, limits, tls};
 
+use crate::annotation::AnnotationFlags;
 use crate::data_directory::DataDirectory;
 use crate::maintenance;
 
@@ -70,6 +71,8 @@ pub(crate) struct Options {
     commit_at_latest: Duration,
     #[command(flatten)]
     maintenance: maintenance::MaintenanceFlags,
+    #[command(flatten)]
+    annotation: AnnotationFlags,
     /// Only say whether the configuration is good
     #[arg(long, env = "TRIGPOINT_CHECK_CONFIG")]
     check_config: bool,
@@ -78,6 +81,7 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     limits::raise_open_files();
     let tokens = Tokens::load(&options.token_file).map_err(Failure::usage)?;
+    let databases = options.annotation.databases()?;
     options.data.make()?;
     let certificate = match (&options.tls_cert, &options.tls_key) {
         (Some(chain), Some(key)) => tls::load(chain, key),
@@ -105,6 +109,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         commit_after: options.commit_after.unwrap_or(defaults.commit_after),
         commit_at_latest: options.commit_at_latest,
         maintenance: options.maintenance.settings(),
+        annotation: databases.into(),
         ..defaults
     };
     let collector = Collector::start(lake, settings, &registry)?;

@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 use trigpoint_process::{Failure, telemetry};
 
-use crate::{collector, completions, lake, query, speedtest, standalone, tables, trace, version};
+use crate::{
+    annotation, collector, completions, lake, query, speedtest, standalone, tables, trace, version,
+};
 
 /// A measurement station for the internet: run it, test against it, query what it saw
 #[derive(Debug, Parser)]
@@ -22,6 +24,7 @@ enum Command {
     Trace(trace::Options),
     Query(query::Options),
     Lake(lake::Options),
+    Annotation(annotation::Options),
     Tables(tables::Options),
     Collector(collector::Options),
     Version(version::Options),
@@ -43,6 +46,7 @@ impl CommandLine {
                 Command::Trace(options) => trace::run(options).await,
                 Command::Query(options) => query::run(options).await,
                 Command::Lake(options) => lake::run(options).await,
+                Command::Annotation(options) => annotation::run(&options),
                 Command::Tables(options) => tables::run(&options),
                 Command::Collector(options) => collector::run(options).await,
                 Command::Version(options) => version::run(&options),

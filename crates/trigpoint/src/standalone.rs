@@ -16,6 +16,7 @@ use trigpoint_server::station::{Defaults, Error, Flags, Settings, Station};
 use trigpoint_traceroute::{Ending, Service, Source};
 use trigpoint_uplink::{Endpoint, Pipe};
 
+use crate::annotation::AnnotationFlags;
 use crate::data_directory::DataDirectory;
 use crate::maintenance;
 
@@ -46,6 +47,8 @@ pub(crate) struct Options {
     #[command(flatten)]
     maintenance: maintenance::MaintenanceFlags,
     #[command(flatten)]
+    annotation: AnnotationFlags,
+    #[command(flatten)]
     serving: Flags,
     #[command(flatten)]
     tracing: trigpoint_traceroute::TracingFlags,
@@ -58,6 +61,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let settings = options.settings(pipe.clone())?;
     let maintenance = options.maintenance.settings();
     Station::check(&settings).map_err(Error::into_failure)?;
+    let databases = options.annotation.databases()?;
     if options.check_config {
         options.data.lake()?;
         writeln!(io::stdout(), "the configuration is good")?;
@@ -72,6 +76,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         // On a slow disk too: whoever tested looks for the row at once.
         commit_spacing: COMMIT_AT_LATEST,
         maintenance,
+        annotation: databases.into(),
         ..trigpoint_collector::Settings::for_lake(&lake)
     };
     let collector = Collector::start(lake.clone(), settings, &Registry::new())?;

@@ -20,6 +20,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("trigpoint-sockdiag", 2, &[]),
     ("trigpoint-prober", 2, &[]),
     ("trigpoint-spool", 2, &[]),
+    ("trigpoint-annotation", 2, &[]),
     ("trigpoint-uplink", 2, &["trigpoint-spool"]),
     ("trigpoint-lake", 2, &[]),
     ("trigpoint-process", 2, &[]),

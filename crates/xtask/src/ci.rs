@@ -42,6 +42,7 @@ const STAGES: &[Stage] = &[
     ("readers beside ingest and care, short", |_| prove::short("soak")),
     ("real clients", |_| prove::short("clients")),
     ("other engines on the tables", |_| prove::short("engines")),
+    ("free databases of addresses", |_| prove::short("annotation")),
     ("fuzzing, short", |_| prove::short("fuzz")),
 ];
 

@@ -42,6 +42,7 @@ const SUITES: &[(&str, &[&str])] = &[
     ("soak", &["soak"]),
     ("clients", &["real_clients"]),
     ("engines", &["engines"]),
+    ("annotation", &["annotation"]),
 ];
 
 const FUZZ_TARGETS: &[&str] = &[
@@ -125,6 +126,9 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
                 test.env("SPARK_S3_JARS", tools::spark_on_s3()?);
             }
             test.env("VERSITYGW", tools::versitygw()?);
+        }
+        "annotation" => {
+            test.env("ADDRESS_MODULES", tools::address_modules()?);
         }
         _ => {}
     }

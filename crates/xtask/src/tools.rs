@@ -13,6 +13,11 @@ use crate::command::{cargo, program, root, run};
 const NDT7_CLIENT: &str = "0.3.1";
 const NDT7_JS: &str = "@m-lab/ndt7@0.1.4";
 const PLAYWRIGHT: &str = "playwright-core@1.64.1";
+/// Free databases of addresses, of one day: 11 MB of countries, 85 MB of networks.
+const ADDRESSES: [&str; 2] = [
+    "@ip-location-db/geo-whois-asn-country-mmdb@2.3.2026061719",
+    "@ip-location-db/asn@2.3.2026061719",
+];
 const ENGINES: [&str; 7] = [
     "polars==2.1.0",
     "deltalake==1.6.6",
@@ -88,6 +93,21 @@ pub(crate) fn browser_modules() -> Result<PathBuf> {
         run(npm.arg("--prefix").arg(&folder))?;
     }
     Ok(modules)
+}
+
+/// Free databases of addresses; their `node_modules`.
+pub(crate) fn address_modules() -> Result<PathBuf> {
+    let folder = cache()?.join("addresses");
+    let installed = folder.join("installed");
+    let wanted = ADDRESSES.join("\n");
+    if !fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
+        fs::create_dir_all(&folder).with_context(|| format!("create `{}`", folder.display()))?;
+        let mut npm = program("npm", &["install", "--no-audit", "--no-fund", "--prefix"]);
+        run(npm.arg(&folder).args(ADDRESSES))?;
+        fs::write(&installed, wanted)
+            .with_context(|| format!("write `{}`", installed.display()))?;
+    }
+    Ok(folder.join("node_modules"))
 }
 
 /// Other engines for Delta tables, in an environment of their own; the path of

@@ -145,7 +145,7 @@ impl Intake {
         Ok(())
     }
 
-    /// Decodes and converts off the async threads.  The permit is for rows that
+    /// Decodes, annotates and converts off the async threads.  The permit is for rows that
     /// nobody is charged for yet: it goes where they go, also when the stream
     /// ends meanwhile.
     async fn decode(
@@ -156,10 +156,12 @@ impl Intake {
     ) -> Result<(Rows, Option<OwnedSemaphorePermit>), BatchError> {
         let (seq, payload, limits) =
             (batch.seq, batch.payload.clone(), self.shared.settings.limits);
-        let spool_id = self.greeting.spool_id.clone();
+        let (spool_id, annotator) =
+            (self.greeting.spool_id.clone(), Arc::clone(&self.shared.annotator));
         let permit = Arc::clone(&self.shared.decoders).acquire_owned().await.ok();
         let decoded = tokio::task::spawn_blocking(move || {
-            let rows = batch::rows(table, &schema, spool_id.as_str(), seq, &payload, &limits)?;
+            let spool_id = spool_id.as_str();
+            let rows = batch::rows(table, &schema, spool_id, seq, &payload, &limits, &annotator)?;
             Ok((rows, permit))
         });
         decoded.await.unwrap_or(Err(BatchError::Fault))

@@ -3,7 +3,63 @@
 //! The collector looks that up and fills these columns: a station has no
 //! database, and is not asked.
 
-use crate::{Column, Kind, Value};
+use crate::cell::{self, Cell, columns};
+use crate::{Column, Kind, Table, Value};
+
+mod end;
+
+/// What is known of an address.
+#[derive(Debug, Clone, PartialEq)]
+pub struct End {
+    /// Where it is.
+    pub geography: Result<Geography, Missing>,
+    /// Whose network it is in.
+    pub network: Result<Network, Missing>,
+}
+
+/// Where an address is, as far as the database says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Geography {
+    /// Two letters.
+    pub continent_code: Option<String>,
+    /// ISO 3166-1 alpha-2.
+    pub country_code: Option<String>,
+    /// ISO 3166-1 alpha-3.
+    pub country_code3: Option<String>,
+    /// In English.
+    pub country_name: Option<String>,
+    /// ISO 3166-2 of the largest subdivision, without the country.
+    pub subdivision1_iso_code: Option<String>,
+    /// In English.
+    pub subdivision1_name: Option<String>,
+    /// ISO 3166-2 of the subdivision within it, without the country.
+    pub subdivision2_iso_code: Option<String>,
+    /// In English.
+    pub subdivision2_name: Option<String>,
+    /// Of the United States only.
+    pub metro_code: Option<u32>,
+    /// In English.
+    pub city: Option<String>,
+    /// Of its country.
+    pub postal_code: Option<String>,
+    /// Degrees, north is positive.
+    pub latitude: Option<f64>,
+    /// Degrees, east is positive.
+    pub longitude: Option<f64>,
+    /// Radius about latitude and longitude, kilometres.
+    pub accuracy_radius_km: Option<u32>,
+}
+
+/// Whose network an address is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// The network, such as `192.0.2.0/24`, never narrower than /24 or /48.
+    pub cidr: Option<String>,
+    /// Its autonomous system.
+    pub asn: u32,
+    /// Name of that.
+    pub as_name: Option<String>,
+}
 
 /// Why an address has no annotation of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,12 +72,19 @@ pub enum Missing {
     PrivateAddress,
     /// The database does not know it.
     NotFound,
+    /// The database has a record for it that cannot be read.
+    Unreadable,
 }
 
 impl Missing {
     /// All of them.
-    pub const ALL: &[Self] =
-        &[Self::NoDatabase, Self::NotAnAddress, Self::PrivateAddress, Self::NotFound];
+    pub const ALL: &[Self] = &[
+        Self::NoDatabase,
+        Self::NotAnAddress,
+        Self::PrivateAddress,
+        Self::NotFound,
+        Self::Unreadable,
+    ];
 
     /// The word in the row.
     pub const fn name(self) -> &'static str {
@@ -30,222 +93,134 @@ impl Missing {
             Self::NotAnAddress => "not_an_address",
             Self::PrivateAddress => "private_address",
             Self::NotFound => "not_found",
+            Self::Unreadable => "unreadable",
         }
     }
 }
 
-/// The words of [`Missing`], for the docs of the columns that hold them.
-macro_rules! reasons {
-    () => {
-        "no_database (the collector had none), not_an_address, private_address (private, link-local, loopback or reserved), not_found (the database does not know it); NULL where nothing is missing."
-    };
+/// Where an annotation comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Type of the database, as the file names itself.
+    pub name: String,
+    /// When it was built, microseconds since the Unix epoch; none where the
+    /// file names no time that can be.
+    pub build_time: Option<i64>,
 }
 
-/// Columns of one end, in the order in which they are stored.
-const END_COLUMNS: usize = 19;
-
-/// The columns of one end; ids count up from the first.
-///
-/// Names and meanings are those of M-Lab's annotations (`annotation2`, Geo and
-/// Network).
-macro_rules! end {
-    ($end:literal, $first_id:literal) => {
-        [
-            Column::new(
-                $first_id,
-                concat!($end, "_continent_code"),
-                Kind::Text,
-                "",
-                concat!("Continent of the ", $end, ": AF, AN, AS, EU, NA, OC, SA."),
-            ),
-            Column::new(
-                $first_id + 1,
-                concat!($end, "_country_code"),
-                Kind::Text,
-                "",
-                concat!("Country of the ", $end, ", two letters (ISO 3166-1 alpha-2)."),
-            ),
-            Column::new(
-                $first_id + 2,
-                concat!($end, "_country_code3"),
-                Kind::Text,
-                "",
-                concat!("Country of the ", $end, ", three letters (ISO 3166-1 alpha-3)."),
-            ),
-            Column::new(
-                $first_id + 3,
-                concat!($end, "_country_name"),
-                Kind::Text,
-                "",
-                concat!("Country of the ", $end, ", in English."),
-            ),
-            Column::new(
-                $first_id + 4,
-                concat!($end, "_subdivision1_iso_code"),
-                Kind::Text,
-                "",
-                concat!(
-                    "Largest subdivision of the country that the ",
-                    $end,
-                    " is in: ISO 3166-2 without the country."
-                ),
-            ),
-            Column::new(
-                $first_id + 5,
-                concat!($end, "_subdivision1_name"),
-                Kind::Text,
-                "",
-                "Its name, in English.",
-            ),
-            Column::new(
-                $first_id + 6,
-                concat!($end, "_subdivision2_iso_code"),
-                Kind::Text,
-                "",
-                concat!(
-                    "Subdivision within that one that the ",
-                    $end,
-                    " is in: ISO 3166-2 without the country."
-                ),
-            ),
-            Column::new(
-                $first_id + 7,
-                concat!($end, "_subdivision2_name"),
-                Kind::Text,
-                "",
-                "Its name, in English.",
-            ),
-            Column::new(
-                $first_id + 8,
-                concat!($end, "_metro_code"),
-                Kind::Int,
-                "",
-                concat!("Metro code of the ", $end, ", of the United States only."),
-            ),
-            Column::new(
-                $first_id + 9,
-                concat!($end, "_city"),
-                Kind::Text,
-                "",
-                concat!("City of the ", $end, ", in English."),
-            ),
-            Column::new(
-                $first_id + 10,
-                concat!($end, "_postal_code"),
-                Kind::Text,
-                "",
-                concat!("Postal code of the ", $end, ", in some countries its beginning only."),
-            ),
-            Column::new(
-                $first_id + 11,
-                concat!($end, "_latitude"),
-                Kind::Float,
-                "degrees",
-                concat!("Approximate latitude of the ", $end, " (WGS 84), north is positive."),
-            ),
-            Column::new(
-                $first_id + 12,
-                concat!($end, "_longitude"),
-                Kind::Float,
-                "degrees",
-                concat!("Approximate longitude of the ", $end, " (WGS 84), east is positive."),
-            ),
-            Column::new(
-                $first_id + 13,
-                concat!($end, "_accuracy_radius_km"),
-                Kind::Int,
-                "km",
-                "Radius about latitude and longitude in which the database expects the address.",
-            ),
-            Column::new(
-                $first_id + 14,
-                concat!($end, "_network_cidr"),
-                Kind::Text,
-                "",
-                concat!(
-                    "Network of the network database that the ",
-                    $end,
-                    " is in, never narrower than /24 or /48, so that it says no more than an old address does."
-                ),
-            ),
-            Column::new(
-                $first_id + 15,
-                concat!($end, "_asn"),
-                Kind::Int,
-                "",
-                concat!("Autonomous system that announces the network of the ", $end, "."),
-            ),
-            Column::new(
-                $first_id + 16,
-                concat!($end, "_as_name"),
-                Kind::Text,
-                "",
-                "Name of that autonomous system.",
-            ),
-            Column::new(
-                $first_id + 17,
-                concat!($end, "_geography_missing"),
-                Kind::Text,
-                "",
-                concat!("Why it is not known where the ", $end, " is: ", reasons!()),
-            ),
-            Column::new(
-                $first_id + 18,
-                concat!($end, "_network_missing"),
-                Kind::Text,
-                "",
-                concat!("Why it is not known whose network the ", $end, " is in: ", reasons!()),
-            ),
-        ]
-    };
+/// The databases that a row was annotated from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// Of geography.
+    pub geography: Option<Source>,
+    /// Of networks.
+    pub network: Option<Source>,
 }
 
-const DATABASE_COLUMNS: &[Column; 4] = &[
-    Column::new(
+const SOURCES: &[Cell<Sources>; 4] = &[
+    Cell::new(
         4200,
         "geography_database",
         Kind::Text,
         "",
         "Type of the database that the collector took the geography of this row from, as the file names itself; NULL without one.",
+        |row| row.geography.as_ref().map(|source| source.name.as_str()).into(),
     ),
-    Column::new(
+    Cell::new(
         4201,
         "geography_database_build_time",
         Kind::Time,
         "us",
         "When that database was built.",
+        |row| Value::time(row.geography.as_ref().and_then(|source| source.build_time)),
     ),
-    Column::new(
+    Cell::new(
         4202,
         "network_database",
         Kind::Text,
         "",
         "Type of the database that the collector took networks and autonomous systems of this row from, as the file names itself; NULL without one.",
+        |row| row.network.as_ref().map(|source| source.name.as_str()).into(),
     ),
-    Column::new(
+    Cell::new(
         4203,
         "network_database_build_time",
         Kind::Time,
         "us",
         "When that database was built.",
+        |row| Value::time(row.network.as_ref().and_then(|source| source.build_time)),
     ),
 ];
 
-/// What annotates the client's end.
-pub const CLIENT: &[Column] = &at_ingest::<END_COLUMNS>(&end!("client", 4000));
-/// What annotates the server's end.
-pub const SERVER: &[Column] = &at_ingest::<END_COLUMNS>(&end!("server", 4100));
-/// Which databases a row was annotated from.
-pub const DATABASES: &[Column] = &at_ingest(DATABASE_COLUMNS);
+/// Of the router, or whoever else, that answered a probe.
+const HOP_CELLS: &[Cell<End>; 3] = &[
+    Cell::new(
+        22,
+        "reply_country_code",
+        Kind::Text,
+        "",
+        "Country of reply_ip, two letters (ISO 3166-1 alpha-2); NULL where the database does not know it.",
+        |row| row.geography(|it| it.country_code.as_deref().into()),
+    ),
+    Cell::new(
+        23,
+        "reply_asn",
+        Kind::Int,
+        "",
+        "Autonomous system that announces the network of reply_ip; NULL where the database does not know it.",
+        |row| row.network(|it| it.asn.into()),
+    ),
+    Cell::new(24, "reply_as_name", Kind::Text, "", "Name of that autonomous system.", |row| {
+        row.network(|it| it.as_name.as_deref().into())
+    }),
+];
 
-const fn at_ingest<const N: usize>(columns: &[Column; N]) -> [Column; N] {
-    let mut filled = *columns;
+/// What annotates the client's end: the values of an [`End`].
+pub const CLIENT: &[Column] = &at_ingest(columns(end::CLIENT));
+/// What annotates the server's end: the values of an [`End`].
+pub const SERVER: &[Column] = &at_ingest(columns(end::SERVER));
+/// What annotates a probe of a trace, after its own columns: the values of
+/// [`End::hop_values`].
+pub const HOP: &[Column] = &at_ingest(columns(HOP_CELLS));
+/// Which databases a row was annotated from: the values of [`Sources`].
+pub const DATABASES: &[Column] = &at_ingest(columns(SOURCES));
+
+const fn at_ingest<const N: usize>(mut columns: [Column; N]) -> [Column; N] {
     let mut at = 0;
     while at < N {
-        filled[at] = columns[at].filled_at_ingest();
+        columns[at] = columns[at].filled_at_ingest();
         at += 1;
     }
-    filled
+    columns
+}
+
+/// The columns of a table that hold the addresses of its client and its
+/// server; none of a table without [`CLIENT`] and [`SERVER`].
+pub fn addresses(table: &Table) -> Option<[&'static str; 2]> {
+    match table.name {
+        "speed_tests" => Some(["client_ip", "server_ip"]),
+        "flows" => Some(["remote_ip", "local_ip"]),
+        _ => None,
+    }
+}
+
+impl End {
+    /// The values of [`CLIENT`], and of [`SERVER`].
+    pub fn values(&self) -> impl Iterator<Item = Value> {
+        cell::values(end::CLIENT, self)
+    }
+
+    /// The values of [`HOP`].
+    pub fn hop_values(&self) -> impl Iterator<Item = Value> {
+        cell::values(HOP_CELLS, self)
+    }
+}
+
+impl Sources {
+    /// The values of [`DATABASES`].
+    pub fn values(&self) -> impl Iterator<Item = Value> {
+        cell::values(SOURCES, self)
+    }
 }
 
 /// What a station's row has in the columns of [`CLIENT`], [`SERVER`] and [`DATABASES`].
@@ -256,4 +231,9 @@ pub(super) fn of_both_ends_unfilled() -> impl Iterator<Item = Value> {
 /// What a station's row has in the columns of [`DATABASES`].
 pub(super) fn databases_unfilled() -> impl Iterator<Item = Value> {
     std::iter::repeat_n(Value::Null, DATABASES.len())
+}
+
+/// What a station's probe has in the columns of [`HOP`].
+pub(super) fn hop_unfilled() -> impl Iterator<Item = Value> {
+    std::iter::repeat_n(Value::Null, HOP.len())
 }

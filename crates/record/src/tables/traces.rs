@@ -130,8 +130,9 @@ const LINK_ITEM: Column =
     Column::new(1, "item", Kind::Struct(&columns(path::LINK)), "", "One link.");
 const DIAMOND_ITEM: Column =
     Column::new(1, "item", Kind::Struct(&columns(path::DIAMOND)), "", "One diamond.");
-const PROBE_ITEM: Column =
-    Column::new(1, "item", Kind::Struct(&columns(probe::CELLS)), "", "One probe.");
+const PROBE_ITEM: Column = Column::new(1, "item", Kind::Struct(PROBE_COLUMNS), "", "One probe.");
+const PROBE_PARTS: &[&[Column]] = &[&columns(probe::CELLS), annotation::HOP];
+const PROBE_COLUMNS: &[Column] = &concat::<{ total(PROBE_PARTS) }>(PROBE_PARTS);
 
 const CONNECTION: &[Cell<Trace>; 5] = &[
     Cell::new(
@@ -378,7 +379,7 @@ const RUN: &[Cell<Findings>; 32] = &[
         Kind::List(&PROBE_ITEM),
         "",
         "Every probe that was sent, in order, with its answer.",
-        |row| row.run(|run| list(probe::CELLS, &run.probes)),
+        |row| row.run(|run| probes(&run.probes)),
     ),
     Cell::new(
         43,
@@ -397,6 +398,13 @@ const RUN: &[Cell<Findings>; 32] = &[
         |row| row.run(|run| run.probe_bytes.into()),
     ),
 ];
+
+fn probes(probes: &[Probe]) -> Value {
+    let probe = |probe| {
+        Value::Struct(values(probe::CELLS, probe).chain(annotation::hop_unfilled()).collect())
+    };
+    Value::List(probes.iter().map(probe).collect())
+}
 
 const PARTS: &[&[Column]] = &[
     &columns(CONNECTION),

@@ -1,5 +1,7 @@
-use crate::tables::annotation::Missing;
-use crate::{Column, Kind, TABLES, table};
+use crate::tables::annotation::{
+    self, CLIENT, DATABASES, End, Geography, HOP, Missing, Network, SERVER, Source, Sources,
+};
+use crate::{Array, Column, Kind, Privacy, TABLES, Value, table};
 
 /// What M-Lab's annotations say of an end, and what the views read.
 const END: [(&str, &str); 17] = [
@@ -85,4 +87,72 @@ fn only_annotation_is_filled_at_ingest() {
             _ => assert_eq!(found, [""; 0], "{}", table.name),
         }
     }
+}
+
+#[test]
+fn the_ends_of_a_table_are_columns_that_hold_addresses() {
+    for table in TABLES {
+        let has = |name| table.columns.iter().any(|column| column.name == name);
+        let Some([client, server]) = annotation::addresses(table) else {
+            assert!(!has("client_asn") && !has("server_asn"), "{}", table.name);
+            continue;
+        };
+        let client = table.columns.iter().find(|column| column.name == client).unwrap();
+        assert_eq!(client.privacy, Privacy::Addresses, "{}", table.name);
+        assert!(has(server) && has("client_asn") && has("server_asn"), "{}", table.name);
+    }
+}
+
+/// By name, after they were stored in the columns.
+fn stored(columns: &'static [Column], values: impl Iterator<Item = Value>) -> Vec<(String, Value)> {
+    let values: Vec<_> = values.collect();
+    assert_eq!(values.len(), columns.len());
+    let store = |(column, value): (&Column, Value)| {
+        Array::new(column.kind).push(column, value.clone()).unwrap();
+        (column.name.to_owned(), value)
+    };
+    columns.iter().zip(values).map(store).filter(|(_, value)| *value != Value::Null).collect()
+}
+
+#[test]
+fn an_end_fills_the_columns_of_both_ends_and_of_a_hop() {
+    let geography = Geography {
+        country_code: Some("GB".to_owned()),
+        latitude: Some(51.75),
+        accuracy_radius_km: Some(20),
+        ..Geography::default()
+    };
+    let network = Network { cidr: Some("81.2.64.0/20".to_owned()), asn: 20_712, as_name: None };
+    let end = End { geography: Ok(geography), network: Ok(network) };
+    let expected = |end: &str| {
+        [
+            (format!("{end}_country_code"), "GB".into()),
+            (format!("{end}_latitude"), Value::Float(51.75)),
+            (format!("{end}_accuracy_radius_km"), Value::Int(20)),
+            (format!("{end}_network_cidr"), "81.2.64.0/20".into()),
+            (format!("{end}_asn"), Value::Int(20_712)),
+        ]
+    };
+    assert_eq!(stored(CLIENT, end.values()), expected("client"));
+    assert_eq!(stored(SERVER, end.values()), expected("server"));
+    let hop = [("reply_country_code", "GB".into()), ("reply_asn", Value::Int(20_712))];
+    assert_eq!(stored(HOP, end.hop_values()), hop.map(|(name, value)| (name.to_owned(), value)));
+
+    let end = End { geography: Err(Missing::NoDatabase), network: Err(Missing::NotFound) };
+    let missing =
+        [("client_geography_missing", "no_database"), ("client_network_missing", "not_found")];
+    let missing = missing.map(|(name, word)| (name.to_owned(), word.into()));
+    assert_eq!(stored(CLIENT, end.values()), missing);
+    assert!(stored(HOP, end.hop_values()).is_empty());
+}
+
+#[test]
+fn databases_are_named_with_their_age() {
+    let network = Source { name: "GeoLite2-ASN".to_owned(), build_time: Some(7) };
+    let sources = Sources { geography: None, network: Some(network) };
+    let named = [
+        ("network_database".to_owned(), "GeoLite2-ASN".into()),
+        ("network_database_build_time".to_owned(), Value::Time(7)),
+    ];
+    assert_eq!(stored(DATABASES, sources.values()), named);
 }

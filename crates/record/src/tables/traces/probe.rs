@@ -79,7 +79,7 @@ pub enum Rtt {
     Unstamped,
 }
 
-pub(super) const CELLS: &[Cell<Probe>; 24] = &[
+pub(super) const CELLS: &[Cell<Probe>; 21] = &[
     Cell::new(1, "ttl", Kind::Int, "", "Time to live.", |row| u16::from(row.ttl).into()),
     Cell::new(
         2,
@@ -247,19 +247,6 @@ pub(super) const CELLS: &[Cell<Probe>; 24] = &[
         "IPv4 identification of the probe there; raw sockets only.",
         |row| row.reply(|reply| reply.quoted_ip_id.into()),
     ),
-    Cell::filled_at_ingest(
-        22,
-        "reply_country_code",
-        Kind::Text,
-        "Country of reply_ip, two letters (ISO 3166-1 alpha-2); NULL where the database does not know it.",
-    ),
-    Cell::filled_at_ingest(
-        23,
-        "reply_asn",
-        Kind::Int,
-        "Autonomous system that announces the network of reply_ip; NULL where the database does not know it.",
-    ),
-    Cell::filled_at_ingest(24, "reply_as_name", Kind::Text, "Name of that autonomous system."),
 ];
 
 impl Probe {
