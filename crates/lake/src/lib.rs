@@ -26,6 +26,7 @@ mod convert;
 mod error;
 mod file;
 mod format;
+mod functions;
 mod lake;
 mod location;
 mod maintenance;
@@ -39,6 +40,7 @@ mod store;
 mod table;
 #[cfg(test)]
 mod testing;
+mod views;
 mod writes;
 
 pub use append::{Appended, Group};

@@ -99,12 +99,6 @@ fn struct_type(table: &'static Table, fields: Vec<StructField>) -> Result<Struct
     StructType::try_new(fields).map_err(|error| Error::delta("describe", table.name)(error.into()))
 }
 
-/// Every column's name, in the order of [`delta_schema`].
-pub(crate) fn column_names(table: &'static Table) -> impl Iterator<Item = &'static str> {
-    let sent = table.columns.iter().map(|column| column.name);
-    std::iter::once(DATE).chain(sent).chain([SPOOL_ID, BATCH_SEQ, UNMAPPED])
-}
-
 /// The Arrow form of [`delta_schema`], in the same order.
 pub(crate) fn arrow_schema(table: &'static Table) -> Result<SchemaRef, Error> {
     let schema: Schema = (&delta_schema(table)?)

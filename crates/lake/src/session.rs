@@ -1,28 +1,34 @@
 //! SQL over the tables.
 //!
-//! Owns which tables a query sees (the newest snapshot of each when the query
-//! starts) and what it may do: read.  Works while other processes write, and
+//! Owns which tables and views a query sees (the newest snapshot of each when the
+//! query starts) and what it may do: read.  Works while other processes write, and
 //! before any table exists: a table that nobody has made yet is empty.
 //! Must never read a table by listing its files.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
-use datafusion::catalog::TableProvider;
-use datafusion::common::TableReference;
+use arrow::datatypes::{Field, SchemaRef};
+use datafusion::catalog::{MemorySchemaProvider, TableProvider};
+use datafusion::common::{TableReference, internal_datafusion_err};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::{SQLOptions, SessionContext};
+use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::Statement;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use trigpoint_record::Table;
 
-use crate::{Error, Lake, schema};
+use crate::{Error, Lake, functions, schema, views};
 
+mod fields;
 mod mistake;
+mod naming;
+mod older;
+pub(crate) mod parse;
 
 /// Runs queries on one lake.
 #[derive(Debug, Clone)]
@@ -71,60 +77,70 @@ impl Session {
 
     /// Plans and starts one statement: SELECT, EXPLAIN, SHOW TABLES or DESCRIBE.
     pub async fn query(&self, sql: &str) -> Result<Answer, QueryError> {
-        let config = SessionConfig::new().with_information_schema(true);
-        let context = SessionContext::new_with_config(config);
-        let state = context.state();
-        let dialect = state.config_options().sql_parser.dialect;
-        let statement =
-            state.sql_to_statement(sql, &dialect).map_err(|error| mistake::explain(&error, &[]))?;
-        let named = state
-            .resolve_table_references(&statement)
-            .map_err(|error| mistake::explain(&error, &[]))?;
-        // Last committed, first loaded: `tables` has the order of commits, so
-        // that a test which is visible here finds all of its snapshots.
-        for table in self.lake.tables().iter().rev() {
-            // Only what the query names is loaded; the rest is there for SHOW.
-            let provider = if named.iter().any(|name| name.table() == table.name) {
-                self.provider(table, &context).await?
-            } else {
-                empty(table)?
-            };
-            context
-                .register_table(table.name, provider)
-                .map_err(|error| mistake::explain(&error, &[]))?;
-        }
-        let columns: Vec<&str> = self
-            .lake
-            .tables()
-            .iter()
-            .filter(|table| named.iter().any(|name| name.table() == table.name))
-            .flat_map(|table| schema::column_names(table))
-            .collect();
-        match self.start(&context, statement, &columns).await {
+        let explain = |error: DataFusionError| mistake::explain(&error, &[]);
+        let context = context().map_err(explain)?;
+        let lower_case = parse::spelled(sql, &BTreeSet::new()).map_err(explain)?;
+        let named = context.state().resolve_table_references(&lower_case).map_err(explain)?;
+        let read = self.register(&context, &named).await?;
+
+        let columns = || read.iter().flat_map(|schema| schema.fields().iter().map(AsRef::as_ref));
+        let names = named.iter().flat_map(|name| [name.schema(), Some(name.table())]);
+        let columns_and_tables = columns().map(Field::name).map(String::as_str);
+        let known = columns_and_tables.chain(names.flatten()).map(str::to_owned).collect();
+        let mut statement = parse::spelled(sql, &known).map_err(explain)?;
+        naming::name_fields(&mut statement);
+
+        let explain = |error: DataFusionError| mistake::explain(&error, &fields::paths(columns()));
+        match start(&context, statement, &parse::given_names(sql), &explain).await {
             Err(QueryError::Refused(reason)) => {
-                Err(self.unknown_table(&context, &named).unwrap_or(QueryError::Refused(reason)))
+                let unknown = self.unknown_table(&context, &named)?;
+                Err(unknown.unwrap_or(QueryError::Refused(reason)))
             }
             answer => answer,
         }
     }
 
-    async fn start(
+    /// Makes known to the context what the names need; returns the columns of
+    /// the tables and views that they are of.
+    async fn register(
         &self,
         context: &SessionContext,
-        statement: datafusion::sql::parser::Statement,
-        columns: &[&str],
-    ) -> Result<Answer, QueryError> {
-        let explain = |error: DataFusionError| mistake::explain(&error, columns);
-        let plan = context.state().statement_to_plan(statement).await.map_err(explain)?;
-        SQLOptions::new()
-            .with_allow_ddl(false)
-            .with_allow_dml(false)
-            .with_allow_statements(false)
-            .verify_plan(&plan)
-            .map_err(|_| QueryError::Refused(READ_ONLY.to_owned()))?;
-        let frame = context.execute_logical_plan(plan).await.map_err(explain)?;
-        let stream = frame.execute_stream().await.map_err(explain)?;
-        Ok(Answer { stream })
+        named: &[TableReference],
+    ) -> Result<Vec<SchemaRef>, QueryError> {
+        let explain = |error: DataFusionError| mistake::explain(&error, &[]);
+        let state = context.state();
+        let views = if named.iter().any(|name| name.schema() == Some(INFORMATION_SCHEMA)) {
+            views::all(&state)
+        } else {
+            views::needed(&state, named)
+        };
+        let views = views::over(views.map_err(explain)?, self.lake.tables());
+        let needed = views::needed(&state, named).map_err(explain)?;
+        let mut read = Vec::new();
+        // Last committed, first loaded: `tables` has the order of commits, so
+        // that a test which is visible here finds all of its snapshots.
+        for table in self.lake.tables().iter().rev() {
+            let is_it = |name: &TableReference| name.table() == table.name;
+            let is_named = named.iter().any(is_it);
+            // Only what the query needs is loaded; the rest is there for SHOW.
+            let provider = if is_named || needed.iter().flat_map(|view| &view.names).any(is_it) {
+                self.provider(table, context).await?
+            } else {
+                empty(table)?
+            };
+            if is_named {
+                read.push(provider.schema());
+            }
+            context.register_table(table.name, provider).map_err(explain)?;
+        }
+        for view in views {
+            let is_named = named.contains(&view.view.reference());
+            let provider = views::register(&state, view).await.map_err(explain)?;
+            if is_named {
+                read.push(provider.schema());
+            }
+        }
+        Ok(read)
     }
 
     /// The first name of a refused query that is no table.
@@ -132,18 +148,19 @@ impl Session {
         &self,
         context: &SessionContext,
         named: &[TableReference],
-    ) -> Option<QueryError> {
+    ) -> Result<Option<QueryError>, QueryError> {
         let state = context.state();
-        let known = |name: &TableReference| match name.schema() {
-            None => {
-                self.lake.tables().iter().any(|table| table.name == name.table())
-                    || state.table_functions().contains_key(name.table())
-            }
-            Some("public") => self.lake.tables().iter().any(|table| table.name == name.table()),
-            Some(schema) => schema == "information_schema",
+        let views = views::all(&state).map_err(|error| mistake::explain(&error, &[]))?;
+        let tables = self.lake.tables().iter().map(|table| TableReference::bare(table.name));
+        let views = views::over(views, self.lake.tables()).into_iter();
+        let there: Vec<_> = tables.chain(views.map(|view| view.view.reference())).collect();
+        let is_known = |name: &TableReference| match name.schema() {
+            None => there.contains(name) || state.table_functions().contains_key(name.table()),
+            Some("public") => there.contains(&TableReference::bare(name.table())),
+            Some(schema) => schema == INFORMATION_SCHEMA || there.contains(name),
         };
-        let unknown = named.iter().find(|name| !known(name))?;
-        Some(mistake::unknown_table(unknown, self.lake.tables()))
+        let unknown = named.iter().find(|name| !is_known(name));
+        Ok(unknown.map(|name| mistake::unknown_table(name, &there)))
     }
 
     async fn provider(
@@ -157,9 +174,55 @@ impl Session {
         delta
             .update_datafusion_session(&context.state())
             .map_err(Error::delta("read", table.name))?;
-        delta.table_provider().await.map_err(|error| mistake::explain(&error, &[]))
+        let explain = |error| mistake::explain(&error, &[]);
+        let stored = delta.table_provider().await.map_err(explain)?;
+        let schema = schema::arrow_schema(table)?;
+        older::complete(table.name, stored, &schema).map_err(explain)
     }
 }
+
+/// A context without tables.
+fn context() -> Result<SessionContext, DataFusionError> {
+    let mut config = SessionConfig::new().with_information_schema(true);
+    // `parse::spelled` does that.
+    config.options_mut().sql_parser.enable_ident_normalization = false;
+    let catalog = config.options().catalog.default_catalog.clone();
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_expr_planners(vec![Arc::new(fields::FieldsByName)])
+        .with_default_features()
+        .build();
+    let context = SessionContext::new_with_state(state);
+    functions::register(&context);
+    let catalog = context
+        .catalog(&catalog)
+        .ok_or_else(|| internal_datafusion_err!("the session has no catalog `{catalog}`"))?;
+    for schema in views::SCHEMAS {
+        catalog.register_schema(schema, Arc::new(MemorySchemaProvider::new()))?;
+    }
+    Ok(context)
+}
+
+async fn start(
+    context: &SessionContext,
+    statement: Statement,
+    spellings: &HashMap<String, String>,
+    explain: &impl Fn(DataFusionError) -> QueryError,
+) -> Result<Answer, QueryError> {
+    let plan = context.state().statement_to_plan(statement).await.map_err(explain)?;
+    SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false)
+        .verify_plan(&plan)
+        .map_err(|_| QueryError::Refused(READ_ONLY.to_owned()))?;
+    let plan = naming::spell_columns(plan, spellings).map_err(explain)?;
+    let frame = context.execute_logical_plan(plan).await.map_err(explain)?;
+    let stream = frame.execute_stream().await.map_err(explain)?;
+    Ok(Answer { stream })
+}
+
+const INFORMATION_SCHEMA: &str = "information_schema";
 
 const READ_ONLY: &str = "queries only read: use SELECT, EXPLAIN, SHOW TABLES or DESCRIBE";
 

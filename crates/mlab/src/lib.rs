@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod flow_event;
-mod scamper;
+pub mod scamper;
 
 pub use flow_event::{
     EventKind, FlowEvent, FlowEventError, MAX_LINE_BYTES, MAX_TEST_ID_BYTES, Position, SockId,

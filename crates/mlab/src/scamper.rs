@@ -17,6 +17,10 @@ use trigpoint_record::tables::traces::{Algorithm, Answer, Node, Probe, Protocol,
 mod trace;
 mod tracelb;
 
+pub use tracelb::{
+    Graph, Node as ScamperNode, Place, Probe as ScamperProbe, Reply as ScamperReply,
+};
+
 const MICROSECONDS_PER_S: i64 = 1_000_000;
 
 /// The lines of a file with one trace to `target`, made on the host that is
@@ -81,10 +85,12 @@ struct Cycle<'a> {
 }
 
 /// A moment of the wall clock.
-#[derive(Serialize)]
-struct Time {
-    sec: i64,
-    usec: i64,
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Time {
+    /// Seconds since the Unix epoch.
+    pub sec: i64,
+    /// Microseconds within the second.
+    pub usec: i64,
 }
 
 impl Time {
@@ -112,7 +118,7 @@ impl Start {
 }
 
 /// An extension of ICMP: an MPLS label stack (RFC 4950).
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Extension {
     ie_cn: u8,
     ie_ct: u8,
@@ -120,7 +126,7 @@ struct Extension {
     mpls_labels: Vec<Label>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Label {
     #[serde(rename = "mpls_ttl")]
     ttl: u32,
@@ -134,8 +140,8 @@ struct Label {
 
 /// The extensions of the probe's answer.  Of each interface one stack is known,
 /// that of its first answer that had one, and is told with its first answer.
-fn extensions(run: &Run, node: &Node, probe: &Probe) -> Option<Vec<Extension>> {
-    let mut answers = run.probes.iter().filter(|other| is_answered_by(other, node));
+fn extensions(probes: &[Probe], node: &Node, probe: &Probe) -> Option<Vec<Extension>> {
+    let mut answers = probes.iter().filter(|other| is_answered_by(other, node));
     let is_first = answers.next().is_some_and(|first| std::ptr::eq(first, probe));
     (is_first && !node.mpls.is_empty()).then(|| {
         let labels = node.mpls.iter().map(|entry| Label {
@@ -156,19 +162,19 @@ fn is_answered_by(probe: &Probe, node: &Node) -> bool {
 }
 
 /// How often the probe's flow had been sent to its hop before.
-fn attempt(run: &Run, probe: &Probe) -> usize {
+fn attempt(probes: &[Probe], probe: &Probe) -> usize {
     let same = |other: &&Probe| (other.ttl, other.flow) == (probe.ttl, probe.flow);
-    run.probes.iter().take_while(|other| !std::ptr::eq(*other, probe)).filter(same).count()
+    probes.iter().take_while(|other| !std::ptr::eq(*other, probe)).filter(same).count()
 }
 
 /// Type and code of an ICMP answer.
-fn icmp(run: &Run, reply: &Reply) -> Option<(u8, u8)> {
+fn icmp(protocol: Protocol, reply: &Reply) -> Option<(u8, u8)> {
     let is_v4 = reply.ip.to_canonical().is_ipv4();
     match reply.answer {
         Answer::TimeExceeded => Some((if is_v4 { 11 } else { 3 }, 0)),
         Answer::Unreachable(code) => Some((if is_v4 { 3 } else { 1 }, code)),
         Answer::OtherError(icmp_type, code) => Some((icmp_type, code)),
-        Answer::Target if run.protocol == Protocol::Icmp => Some((if is_v4 { 0 } else { 129 }, 0)),
+        Answer::Target if protocol == Protocol::Icmp => Some((if is_v4 { 0 } else { 129 }, 0)),
         Answer::Target => None,
     }
 }

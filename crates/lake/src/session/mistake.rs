@@ -2,7 +2,6 @@
 
 use datafusion::common::{SchemaError, TableReference};
 use datafusion::error::DataFusionError;
-use trigpoint_record::Table;
 
 use super::QueryError;
 
@@ -18,20 +17,25 @@ pub(super) fn hint(nearest: Option<&str>, all: &[String]) -> String {
     }
 }
 
-pub(super) fn unknown_table(name: &TableReference, tables: &[&'static Table]) -> QueryError {
-    let tables: Vec<String> = tables.iter().map(|table| table.name.to_owned()).collect();
-    let nearest = nearest(name.table(), tables.iter().map(String::as_str));
+/// A name that is none of `tables`.
+pub(super) fn unknown_table(name: &TableReference, tables: &[TableReference]) -> QueryError {
+    // Most who miss a view have forgotten or mixed up its schema.
+    let table = nearest(name.table(), tables.iter().map(TableReference::table));
+    let alike = tables.iter().filter(|it| Some(it.table()) == table.as_deref());
+    let alike: Vec<_> = alike.map(ToString::to_string).collect();
+    let nearest = nearest(&name.to_string(), alike.iter()).or(alike.first().cloned());
+    let tables = tables.iter().map(ToString::to_string).collect();
     QueryError::UnknownTable { name: name.to_string(), nearest, tables }
 }
 
 /// DataFusion's error in our words; `columns` are those of the query's tables.
-pub(super) fn explain(error: &DataFusionError, columns: &[&str]) -> QueryError {
+pub(super) fn explain(error: &DataFusionError, columns: &[String]) -> QueryError {
     if let DataFusionError::SchemaError(schema, _) = error.find_root()
         && let SchemaError::FieldNotFound { field, valid_fields } = schema.as_ref()
     {
         let name = field.name();
         let valid = valid_fields.iter().map(|column| column.name.as_str());
-        let nearest = nearest(name, valid.chain(columns.iter().copied()));
+        let nearest = nearest(name, valid.chain(columns.iter().map(String::as_str)));
         return QueryError::UnknownColumn { name: name.to_owned(), nearest };
     }
     QueryError::Refused(message(error))
@@ -52,11 +56,12 @@ fn message(error: &DataFusionError) -> String {
     text.lines().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
 }
 
-fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+fn nearest(name: &str, candidates: impl Iterator<Item = impl Into<String>>) -> Option<String> {
     let name = name.to_lowercase();
     candidates
-        .map(|candidate| (strsim::jaro_winkler(&name, candidate), candidate))
+        .map(Into::into)
+        .map(|candidate| (strsim::jaro_winkler(&name, &candidate.to_lowercase()), candidate))
         .filter(|(similarity, _)| *similarity >= SIMILAR)
         .max_by(|(left, _), (right, _)| left.total_cmp(right))
-        .map(|(_, candidate)| candidate.to_owned())
+        .map(|(_, candidate)| candidate)
 }

@@ -258,7 +258,7 @@ SELECT
   coalesce(end_reason IN ('internal_error', 'station_stopped'), FALSE) AS IsError,
   -- Until monitoring clients carry signed tokens.
   FALSE AS IsOAM,
-  coalesce(regexp_like(client_ip, '^(10|192\.168|172\.(1[6-9]|2[0-9]|3[01]))\.'), FALSE) AS _IsRFC1918,
+  coalesce(regexp_like(client_ip, '^(10|192[.]168|172[.](1[6-9]|2[0-9]|3[01]))[.]'), FALSE) AS _IsRFC1918,
   -- Until tests are judged by the health of their host.
   FALSE AS IsPlatformAnomaly,
   CAST(NULL AS VARCHAR) AS Verdict,

@@ -106,12 +106,12 @@ fn hops<'a>(run: &'a Run, node: &'a traces::Node) -> impl Iterator<Item = Hop> +
 }
 
 fn hop(run: &Run, node: &traces::Node, probe: &traces::Probe, reply: &traces::Reply) -> Hop {
-    let (icmp_type, icmp_code) = icmp(run, reply).unzip();
+    let (icmp_type, icmp_code) = icmp(run.protocol, reply).unzip();
     Hop {
         addr: reply.ip.to_canonical().to_string(),
         probe_ttl: probe.ttl,
         // scamper counts from 1 here.
-        probe_id: attempt(run, probe) + 1,
+        probe_id: attempt(&run.probes, probe) + 1,
         probe_size: run.probe_bytes,
         tx: Time::of(probe.sent_time),
         rtt: rtt(reply),
@@ -122,7 +122,7 @@ fn hop(run: &Run, node: &traces::Node, probe: &traces::Probe, reply: &traces::Re
         icmp_code,
         icmp_q_ttl: reply.quoted_ttl,
         icmp_q_tos: reply.quoted_tos,
-        icmpext: extensions(run, node, probe),
+        icmpext: extensions(&run.probes, node, probe),
     }
 }
 

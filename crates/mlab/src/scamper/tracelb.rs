@@ -45,61 +45,94 @@ pub(super) struct Line {
     nodes: Vec<Node>,
 }
 
-#[derive(Serialize)]
-struct Node {
-    addr: String,
+/// The part of a trace that tells of its paths.
+#[derive(Debug, Clone, Copy)]
+pub struct Graph<'a> {
+    /// What its probes were.
+    pub protocol: Protocol,
+    /// Interfaces by time to live.
+    pub nodes: &'a [traces::Node],
+    /// Links between interfaces of neighbouring hops.
+    pub links: &'a [traces::Link],
+    /// All probes, in order.
+    pub probes: &'a [traces::Probe],
+}
+
+/// An interface, and what is behind it.
+#[derive(Debug, Serialize)]
+pub struct Node {
+    /// Its address; `*` for silence.
+    pub addr: String,
+    /// TTL of probes where it answered.
     #[serde(skip_serializing_if = "Option::is_none")]
-    q_ttl: Option<u8>,
-    linkc: usize,
-    links: Vec<Vec<Place>>,
+    pub q_ttl: Option<u8>,
+    /// Links that leave it.
+    pub linkc: usize,
+    /// Hop sets: what is one hop behind it and, where that is silent, further.
+    pub links: Vec<Vec<Place>>,
 }
 
 /// An interface in a hop set; silence has no probes.
-#[derive(Serialize)]
-struct Place {
-    addr: String,
+#[derive(Debug, Serialize)]
+pub struct Place {
+    /// Its address; `*` for silence.
+    pub addr: String,
+    /// Those that it answered, and those on the way to it that nobody did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    probes: Option<Vec<Probe>>,
+    pub probes: Option<Vec<Probe>>,
 }
 
-#[derive(Serialize)]
-struct Probe {
-    tx: Time,
-    replyc: usize,
-    ttl: u8,
-    attempt: usize,
-    flowid: u16,
+/// A probe that was sent.
+#[derive(Debug, Serialize)]
+pub struct Probe {
+    /// When it was sent.
+    pub tx: Time,
+    /// Number of answers.
+    pub replyc: usize,
+    /// Its time to live.
+    pub ttl: u8,
+    /// How often its flow had been sent to its hop before.
+    pub attempt: usize,
+    /// Its flow.
+    pub flowid: u16,
+    /// Its answer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    replies: Vec<Reply>,
+    pub replies: Vec<Reply>,
 }
 
-#[derive(Serialize)]
-struct Reply {
-    rx: Time,
+/// The answer to a probe.
+#[derive(Debug, Serialize)]
+pub struct Reply {
+    /// When it came.
+    pub rx: Time,
+    /// Its TTL on its arrival.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ttl: Option<u8>,
+    pub ttl: Option<u8>,
+    /// Round trip in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    rtt: Option<f64>,
+    pub rtt: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ipid: Option<u16>,
+    /// ICMP type.
     #[serde(skip_serializing_if = "Option::is_none")]
-    icmp_type: Option<u8>,
+    pub icmp_type: Option<u8>,
+    /// ICMP code.
     #[serde(skip_serializing_if = "Option::is_none")]
-    icmp_code: Option<u8>,
+    pub icmp_code: Option<u8>,
+    /// TOS of the probe where the answer was made.
     #[serde(skip_serializing_if = "Option::is_none")]
-    icmp_q_tos: Option<u8>,
+    pub icmp_q_tos: Option<u8>,
+    /// TTL of the probe there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    icmp_q_ttl: Option<u8>,
+    pub icmp_q_ttl: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     icmpext: Option<Vec<Extension>>,
 }
 
 pub(super) fn line(target: IpAddr, run: &Run) -> Line {
-    // Silence has no node of its own but where there is nothing before it.
-    let has_node = |node: &&traces::Node| node.ip.is_some() || node.ttl == 1;
-    let nodec = run.nodes.iter().filter(has_node).count();
-    let nodes = run.nodes.iter().filter(has_node).filter_map(|node| self::node(run, node));
-    let nodes: Vec<_> = nodes.collect();
+    let graph =
+        Graph { protocol: run.protocol, nodes: &run.nodes, links: &run.links, probes: &run.probes };
+    let nodes = graph.scamper_nodes();
     Line {
         kind: "tracelb",
         version: "0.1",
@@ -127,35 +160,51 @@ pub(super) fn line(target: IpAddr, run: &Run) -> Line {
         wait_probe: 0,
         probec: run.probes.len(),
         probec_max: run.limits.max_probes,
-        nodec,
+        nodec: graph.nodes.iter().filter(|node| has_node(node)).count(),
         linkc: nodes.iter().map(|node| node.linkc).sum(),
         flow_is_test: false,
         nodes,
     }
 }
 
+/// Silence has no node of its own but where there is nothing before it.
+fn has_node(node: &traces::Node) -> bool {
+    node.ip.is_some() || node.ttl == 1
+}
+
+impl Graph<'_> {
+    /// What scamper writes as `nodes` of a `tracelb`.
+    pub fn scamper_nodes(&self) -> Vec<Node> {
+        self.nodes
+            .iter()
+            .filter(|node| has_node(node))
+            .filter_map(|node| self::node(self, node))
+            .collect()
+    }
+}
+
 /// A node that something is behind.
-fn node(run: &Run, node: &traces::Node) -> Option<Node> {
-    let mut beyond: Vec<_> = links_from(run, node).collect();
+fn node(graph: &Graph<'_>, node: &traces::Node) -> Option<Node> {
+    let mut beyond: Vec<_> = links_from(graph, node).collect();
     let linkc = beyond.len();
     let mut links = Vec::new();
     while !beyond.is_empty() {
-        let hop: Vec<_> = run.nodes.iter().filter(|to| beyond.iter().any(leads(to))).collect();
-        links.push(hop.iter().map(|to| place(run, &beyond, to)).collect());
+        let hop: Vec<_> = graph.nodes.iter().filter(|to| beyond.iter().any(leads(to))).collect();
+        links.push(hop.iter().map(|to| place(graph, &beyond, to)).collect());
         let silent = hop.iter().filter(|to| to.ip.is_none());
-        beyond = silent.flat_map(|silence| links_from(run, silence)).collect();
+        beyond = silent.flat_map(|silence| links_from(graph, silence)).collect();
     }
-    let answer = run.probes.iter().find(|probe| is_answered_by(probe, node));
+    let answer = graph.probes.iter().find(|probe| is_answered_by(probe, node));
     let q_ttl = answer.and_then(|probe| probe.reply.as_ref()?.quoted_ttl);
     (linkc > 0).then(|| Node { addr: address(node), q_ttl, linkc, links })
 }
 
 fn links_from<'a>(
-    run: &'a Run,
+    graph: &Graph<'a>,
     node: &traces::Node,
 ) -> impl Iterator<Item = &'a traces::Link> + use<'a> {
     let place = (node.ttl, node.node);
-    run.links.iter().filter(move |link| (link.ttl, link.from_node) == place)
+    graph.links.iter().filter(move |link| (link.ttl, link.from_node) == place)
 }
 
 fn leads(to: &traces::Node) -> impl Fn(&&traces::Link) -> bool + use<'_> {
@@ -164,7 +213,7 @@ fn leads(to: &traces::Node) -> impl Fn(&&traces::Link) -> bool + use<'_> {
 
 /// An interface, with those probes of the flows on `links` that it answered or
 /// nobody did.
-fn place(run: &Run, links: &[&traces::Link], node: &traces::Node) -> Place {
+fn place(graph: &Graph<'_>, links: &[&traces::Link], node: &traces::Node) -> Place {
     let links: Vec<_> = links.iter().copied().filter(|link| leads(node)(link)).collect();
     // Behind a per-packet balancer no flow has a way of its own.
     let any = links.iter().all(|link| link.flows.is_empty());
@@ -173,29 +222,34 @@ fn place(run: &Run, links: &[&traces::Link], node: &traces::Node) -> Place {
         let is_lost = !any && probe.reply.is_none() && probe.ttl == node.ttl && !probe.is_outdated;
         is_of_flow && (is_lost || is_answered_by(probe, node))
     };
-    let probes = run.probes.iter().filter(is_here).map(|probe| self::probe(run, node, probe));
+    let probes = graph.probes.iter().filter(is_here).map(|probe| self::probe(graph, node, probe));
     Place { addr: address(node), probes: node.ip.is_some().then(|| probes.collect()) }
 }
 
-fn probe(run: &Run, node: &traces::Node, probe: &traces::Probe) -> Probe {
+fn probe(graph: &Graph<'_>, node: &traces::Node, probe: &traces::Probe) -> Probe {
     let replies: Vec<_> =
-        probe.reply.iter().map(|reply| self::reply(run, node, probe, reply)).collect();
+        probe.reply.iter().map(|reply| self::reply(graph, node, probe, reply)).collect();
     Probe {
         tx: Time::of(probe.sent_time),
         replyc: replies.len(),
         ttl: probe.ttl,
-        attempt: attempt(run, probe),
+        attempt: attempt(graph.probes, probe),
         flowid: probe.flow,
         replies,
     }
 }
 
-fn reply(run: &Run, node: &traces::Node, probe: &traces::Probe, reply: &traces::Reply) -> Reply {
+fn reply(
+    graph: &Graph<'_>,
+    node: &traces::Node,
+    probe: &traces::Probe,
+    reply: &traces::Reply,
+) -> Reply {
     let round_trip_us = match reply.rtt {
         traces::Rtt::Kernel(microseconds) => microseconds,
         traces::Rtt::ClockStepped | traces::Rtt::Unstamped => reply.elapsed_us,
     };
-    let (icmp_type, icmp_code) = icmp(run, reply).unzip();
+    let (icmp_type, icmp_code) = icmp(graph.protocol, reply).unzip();
     Reply {
         rx: Time::of(probe.sent_time.saturating_add_unsigned(round_trip_us)),
         ttl: reply.ttl,
@@ -205,7 +259,7 @@ fn reply(run: &Run, node: &traces::Node, probe: &traces::Probe, reply: &traces::
         icmp_code,
         icmp_q_tos: reply.quoted_tos,
         icmp_q_ttl: reply.quoted_ttl,
-        icmpext: extensions(run, node, probe),
+        icmpext: extensions(graph.probes, node, probe),
     }
 }
 

@@ -1,0 +1,80 @@
+//! SQL text to statement, with names as the tables have them.
+//!
+//! DataFusion compares names byte by byte, and before that makes unquoted ones
+//! lower case (`datafusion-sql` 55, `expr/identifier.rs`), so that nobody could
+//! name `IsValidBest` without quotes.  Here it takes names as they are, and each
+//! unquoted word of the text is first spelled as the one column or table that it
+//! equals but for case, else in lower case.
+
+use std::collections::{BTreeSet, HashMap};
+
+use datafusion::common::{Result, not_impl_err, plan_datafusion_err};
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
+
+/// One statement with unquoted names spelled as in `known`.
+pub(super) fn spelled(sql: &str, known: &BTreeSet<String>) -> Result<Statement> {
+    let dialect = GenericDialect {};
+    let mut tokens = tokens(sql, &dialect)?;
+    for token in &mut tokens {
+        if let Some(word) = unquoted(&mut token.token)
+            && !known.contains(&word.value)
+        {
+            let mut alike = known.iter().filter(|name| name.eq_ignore_ascii_case(&word.value));
+            word.value = match (alike.next(), alike.next()) {
+                (Some(name), None) => name.clone(),
+                _ => word.value.to_ascii_lowercase(),
+            };
+        }
+    }
+    statement(tokens, &dialect)
+}
+
+/// One statement, as it is.
+pub(crate) fn as_written(sql: &str, dialect: &dyn Dialect) -> Result<Statement> {
+    statement(tokens(sql, dialect)?, dialect)
+}
+
+/// How the text spells the names that it gives (after AS) and the fields that it
+/// takes (after a dot), by their lower case, where they are spelled otherwise.
+pub(super) fn given_names(sql: &str) -> HashMap<String, String> {
+    let mut names = HashMap::new();
+    let mut is_name = false;
+    // A text that is no SQL has been refused before.
+    for mut token in tokens(sql, &GenericDialect {}).unwrap_or_default() {
+        if let Some(word) = unquoted(&mut token.token) {
+            let lower = word.value.to_ascii_lowercase();
+            if is_name && lower != word.value {
+                names.entry(lower).or_insert_with(|| word.value.clone());
+            }
+            is_name = word.value.eq_ignore_ascii_case("as");
+        } else if !matches!(token.token, Token::Whitespace(_)) {
+            is_name = token.token == Token::Period;
+        }
+    }
+    names
+}
+
+fn unquoted(token: &mut Token) -> Option<&mut Word> {
+    match token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word),
+        _ => None,
+    }
+}
+
+fn tokens(sql: &str, dialect: &dyn Dialect) -> Result<Vec<TokenWithSpan>> {
+    Ok(Tokenizer::new(dialect, sql).tokenize_with_location().map_err(ParserError::from)?)
+}
+
+fn statement(tokens: Vec<TokenWithSpan>, dialect: &dyn Dialect) -> Result<Statement> {
+    let mut parser = DFParserBuilder::new(tokens).with_dialect(dialect).build()?;
+    let mut statements = parser.parse_statements()?;
+    if statements.len() > 1 {
+        return not_impl_err!("ask one statement at a time");
+    }
+    statements
+        .pop_front()
+        .ok_or_else(|| plan_datafusion_err!("No SQL statements were provided in the query string"))
+}

@@ -1,0 +1,20 @@
+-- Q20c: share of tests below thresholds, by region and day.
+--
+-- Source: M-Lab's study of Italy in 2020, by mlab-data.md; written anew after what it says.
+-- Changed: `Subdivision1ISOCode` tells the region, where it was ST_WITHIN.
+
+SELECT
+  date,
+  client.Geo.Subdivision1ISOCode AS region,
+  COUNT(*) AS tests,
+  try_divide(COUNT_IF(a.MeanThroughputMbps < 1.0), COUNT(*)) AS below_1,
+  try_divide(COUNT_IF(a.MeanThroughputMbps < 1.6), COUNT(*)) AS below_1_6,
+  try_divide(COUNT_IF(a.MeanThroughputMbps < 2.5), COUNT(*)) AS below_2_5,
+  try_divide(COUNT_IF(a.MeanThroughputMbps < 4.0), COUNT(*)) AS below_4,
+  try_divide(COUNT_IF(a.MeanThroughputMbps < 6.3), COUNT(*)) AS below_6_3,
+  try_divide(COUNT_IF(a.MeanThroughputMbps < 10.0), COUNT(*)) AS below_10,
+  try_divide(COUNT_IF(a.MeanThroughputMbps < 16.0), COUNT(*)) AS below_16
+FROM ndt.unified_downloads
+WHERE client.Geo.CountryCode = 'IT'
+GROUP BY date, region
+ORDER BY date, region
