@@ -1,7 +1,7 @@
 -- Q17a: share of tests with a traceroute, by day; M-Lab alerts below 0.90.
 --
--- Source: m-lab/prometheus-support ffa995f, its BigQuery exporter's alerts; written anew after what they say.
--- Changed: all.
+-- Source: m-lab/prometheus-support ffa995f, alerts on its BigQuery exporter.
+-- Changed: M-Lab publishes what it alerts on; the SQL is ours.
 
 SELECT
   ndt.date,

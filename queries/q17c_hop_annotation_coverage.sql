@@ -1,7 +1,7 @@
 -- Q17c: routers that answered on a day, and the share whose network is known.
 --
--- Source: m-lab/prometheus-support ffa995f, its BigQuery exporter's alerts; written anew after what they say.
--- Changed: all.
+-- Source: m-lab/prometheus-support ffa995f, alerts on its BigQuery exporter.
+-- Changed: M-Lab publishes what it alerts on; the SQL is ours.
 
 SELECT
   date,

@@ -1,7 +1,7 @@
 -- Q17b: share of tests whose client's place (alert below 0.95) and network (0.88) are known.
 --
--- Source: m-lab/prometheus-support ffa995f, its BigQuery exporter's alerts; written anew after what they say.
--- Changed: all.
+-- Source: m-lab/prometheus-support ffa995f, alerts on its BigQuery exporter.
+-- Changed: M-Lab publishes what it alerts on; the SQL is ours.
 
 SELECT
   date,

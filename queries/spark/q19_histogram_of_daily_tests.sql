@@ -1,6 +1,6 @@
 -- Q19: one test of each client and day, in logarithmic buckets by network.
 --
--- Source: m-lab/stats-pipeline, statistics/queries; written anew after what it says.
+-- Source: m-lab/stats-pipeline, statistics/queries.
 -- Changed: the choice among a client's tests is by a digest of the id, so that it repeats;
 -- the bounds of buckets are `log_bucket`.
 

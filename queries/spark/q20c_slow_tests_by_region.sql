@@ -1,6 +1,6 @@
 -- Q20c: share of tests below thresholds, by region and day.
 --
--- Source: M-Lab's study of Italy in 2020, by mlab-data.md; written anew after what it says.
+-- Source: M-Lab's study of Italy in 2020, by mlab-data.md.
 -- Changed: `Subdivision1ISOCode` tells the region, where it was ST_WITHIN.
 
 SELECT

@@ -1,5 +1,7 @@
 use super::*;
-use crate::testing::{READINGS, csv, group, lake};
+use crate::testing::{EARLIER, EVENTS, MIDNIGHT, READINGS, csv, group, lake, rows};
+use crate::Group;
+use trigpoint_record::Value;
 
 async fn refusal(lake: &Lake, sql: &str) -> String {
     match lake.session().query(sql).await {
@@ -143,5 +145,45 @@ async fn a_query_that_cannot_be_understood_gets_one_plain_line() {
         ("SELECT nosuch(n) FROM readings", "Invalid function 'nosuch'. Did you mean 'cosh'?"),
     ] {
         assert_eq!(refusal(&lake, sql).await, message, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn columns_that_a_table_was_written_without_are_null() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("lake");
+    let earlier = Lake::open_tables(&path.to_string_lossy(), &[&EARLIER, &EVENTS]).unwrap();
+    let times = [Value::Time(MIDNIGHT), Value::Time(MIDNIGHT)];
+    let row = [vec!["f".into(), Value::Int(7)], times.into(), vec![Value::Null]].concat();
+    let rows = vec![rows(&EARLIER, 1, vec![row])];
+    let group = Group { app_id: "a".to_owned(), last_seq: 1, rows };
+    earlier.append(&EARLIER, vec![group]).await.unwrap();
+    let lake = lake(&directory);
+    let sql = "SELECT n, min_rtt_us IS NULL, station.site IS NULL FROM readings WHERE flow_id = 'f'";
+    assert_eq!(csv(&lake, sql).await, ["7,true,true"]);
+    let all = lake.session().query("SELECT * FROM readings").await.unwrap();
+    let empty = super::empty(&READINGS).unwrap();
+    assert_eq!(all.schema().fields().len(), empty.schema().fields().len());
+}
+
+#[tokio::test]
+async fn names_are_taken_without_regard_to_case_and_given_as_they_are_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let lake = lake(&directory);
+    lake.append(&READINGS, vec![group("a", 1, "f")]).await.unwrap();
+    for (sql, name, row) in [
+        ("SELECT Flow_Id FROM READINGS", "flow_id", "f"),
+        ("SELECT \"flow_id\" FROM readings AS R WHERE r.N = 1", "flow_id", "f"),
+        ("SELECT n AS TheNumber FROM readings ORDER BY thenumber", "TheNumber", "1"),
+        ("SELECT R.station.Site FROM readings r", "Site", "abc01"),
+        ("SELECT nodes[1].Address FROM readings", "Address", "192.0.2.1"),
+        ("SELECT nodes[2]['RTT_us'] FROM readings", "RTT_us", "7"),
+        ("SELECT \"Site\" FROM (SELECT station.site AS \"Site\" FROM readings)", "Site", "abc01"),
+        ("SELECT station.site FROM readings GROUP BY station.site HAVING COUNT(*) = 1", "site", "abc01"),
+        ("SELECT table_name AS Table_Name FROM Information_Schema.Tables WHERE Table_Name = 'events'", "Table_Name", "events"),
+    ] {
+        let schema = lake.session().query(sql).await.unwrap().schema();
+        assert_eq!(schema.field(0).name(), name, "{sql}");
+        assert_eq!(csv(&lake, sql).await, [row], "{sql}");
     }
 }
