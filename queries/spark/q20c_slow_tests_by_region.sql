@@ -1,7 +1,7 @@
 -- Q20c: share of tests below thresholds, by region and day.
 --
--- Source: M-Lab's study of Italy in 2020, by mlab-data.md.
--- Changed: `Subdivision1ISOCode` tells the region, where it was ST_WITHIN.
+-- Source: M-Lab's study of Italy in 2020; its SQL is not published, this is ours.
+-- Changed: `Subdivision1ISOCode` tells the region, where theirs was ST_WITHIN.
 
 SELECT
   date,

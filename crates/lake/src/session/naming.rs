@@ -58,9 +58,11 @@ impl VisitorMut for Names {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        // `nodes[1].addr`: DataFusion takes a field there as a string only.
+        // `nodes[1].addr`: after an index DataFusion takes a field as a string only.
         if let Expr::CompoundFieldAccess { access_chain, .. } = expr {
-            for access in access_chain {
+            let is_dot = |access: &AccessExpr| matches!(access, AccessExpr::Dot(_));
+            let first_index = access_chain.iter().take_while(|access| is_dot(access)).count();
+            for access in &mut access_chain[first_index..] {
                 if let AccessExpr::Dot(Expr::Identifier(field)) = access {
                     let field = Value::SingleQuotedString(field.value.clone());
                     *access = AccessExpr::Dot(Expr::value(field));

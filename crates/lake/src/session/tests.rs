@@ -1,6 +1,6 @@
 use super::*;
-use crate::testing::{EARLIER, EVENTS, MIDNIGHT, READINGS, csv, group, lake, rows};
 use crate::Group;
+use crate::testing::{EARLIER, EVENTS, MIDNIGHT, READINGS, csv, group, lake, rows};
 use trigpoint_record::Value;
 
 async fn refusal(lake: &Lake, sql: &str) -> String {
@@ -159,7 +159,8 @@ async fn columns_that_a_table_was_written_without_are_null() {
     let group = Group { app_id: "a".to_owned(), last_seq: 1, rows };
     earlier.append(&EARLIER, vec![group]).await.unwrap();
     let lake = lake(&directory);
-    let sql = "SELECT n, min_rtt_us IS NULL, station.site IS NULL FROM readings WHERE flow_id = 'f'";
+    let sql =
+        "SELECT n, min_rtt_us IS NULL, station.site IS NULL FROM readings WHERE flow_id = 'f'";
     assert_eq!(csv(&lake, sql).await, ["7,true,true"]);
     let all = lake.session().query("SELECT * FROM readings").await.unwrap();
     let empty = super::empty(&READINGS).unwrap();
@@ -179,8 +180,16 @@ async fn names_are_taken_without_regard_to_case_and_given_as_they_are_written() 
         ("SELECT nodes[1].Address FROM readings", "Address", "192.0.2.1"),
         ("SELECT nodes[2]['RTT_us'] FROM readings", "RTT_us", "7"),
         ("SELECT \"Site\" FROM (SELECT station.site AS \"Site\" FROM readings)", "Site", "abc01"),
-        ("SELECT station.site FROM readings GROUP BY station.site HAVING COUNT(*) = 1", "site", "abc01"),
-        ("SELECT table_name AS Table_Name FROM Information_Schema.Tables WHERE Table_Name = 'events'", "Table_Name", "events"),
+        (
+            "SELECT station.site FROM readings GROUP BY station.site HAVING COUNT(*) = 1",
+            "site",
+            "abc01",
+        ),
+        (
+            "SELECT table_name AS Table_Name FROM Information_Schema.Tables WHERE Table_Name = 'events'",
+            "Table_Name",
+            "events",
+        ),
     ] {
         let schema = lake.session().query(sql).await.unwrap().schema();
         assert_eq!(schema.field(0).name(), name, "{sql}");

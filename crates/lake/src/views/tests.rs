@@ -111,8 +111,8 @@ async fn a_wrong_name_of_a_view_or_field_is_answered_with_the_nearest_right_one(
             "there is no column `CountyCode`; did you mean `CountryCode`?",
         ),
         (
-            "SELECT IsValid FROM ndt.unified_downloads",
-            "there is no column `isvalid`; did you mean `IsValidBest`?",
+            "SELECT IsValidBst FROM ndt.unified_downloads",
+            "there is no column `isvalidbst`; did you mean `IsValidBest`?",
         ),
     ] {
         let refused = lake.session().query(sql).await.unwrap_err().to_string();
