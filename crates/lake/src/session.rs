@@ -186,6 +186,8 @@ fn context() -> Result<SessionContext, DataFusionError> {
     let mut config = SessionConfig::new().with_information_schema(true);
     // `parse::spelled` does that.
     config.options_mut().sql_parser.enable_ident_normalization = false;
+    // As in BigQuery and Spark: NULL is the least of all values.
+    config.options_mut().sql_parser.default_null_ordering = "nulls_min".into();
     let catalog = config.options().catalog.default_catalog.clone();
     let state = SessionStateBuilder::new()
         .with_config(config)

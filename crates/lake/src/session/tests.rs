@@ -168,6 +168,22 @@ async fn columns_that_a_table_was_written_without_are_null() {
 }
 
 #[tokio::test]
+async fn null_is_sorted_as_the_least_of_all_values() {
+    let directory = tempfile::tempdir().unwrap();
+    let lake = lake(&directory);
+    let readings = [0, 2, 1].map(|n| crate::testing::reading("f", n, 0)).into();
+    let group =
+        Group { app_id: "a".to_owned(), last_seq: 1, rows: vec![rows(&READINGS, 1, readings)] };
+    lake.append(&READINGS, vec![group]).await.unwrap();
+    let sorted = async |order: &str| {
+        csv(&lake, &format!("SELECT n, min_rtt_us FROM readings ORDER BY {order}")).await
+    };
+    assert_eq!(sorted("min_rtt_us").await, ["0,", "1,10001", "2,10002"]);
+    assert_eq!(sorted("min_rtt_us DESC").await, ["2,10002", "1,10001", "0,"]);
+    assert_eq!(sorted("min_rtt_us NULLS LAST").await, ["1,10001", "2,10002", "0,"]);
+}
+
+#[tokio::test]
 async fn names_are_taken_without_regard_to_case_and_given_as_they_are_written() {
     let directory = tempfile::tempdir().unwrap();
     let lake = lake(&directory);

@@ -1,7 +1,6 @@
 use super::*;
 use crate::testing::csv;
 
-mod annotated;
 mod filters;
 mod ndt7;
 mod paths;

@@ -1,9 +1,9 @@
 //! Tests in M-Lab's shape.
 
+use trigpoint_record::tables::SPEED_TESTS;
 use trigpoint_record::tables::speed_tests::{Direction, LastReading, SpeedTest};
 use trigpoint_tcpinfo::{TcpInfo, field};
 
-use super::annotated::ANNOTATED_SPEED_TESTS;
 use super::rows::{annotated, append, lake, speed_test, station, world};
 use crate::testing::csv;
 
@@ -35,7 +35,7 @@ async fn the_summary_is_that_of_mlabs_parser() {
         test(2, Direction::Upload, 10_000_111, up),
     ];
     let rows = tests.map(|test| annotated(test, &station("lga03", ""), None));
-    append(&lake, *ANNOTATED_SPEED_TESTS, rows.into()).await;
+    append(&lake, &SPEED_TESTS, rows.into()).await;
     let sql = "SELECT a.MeanThroughputMbps, a.MinRTT, a.LossRate FROM ndt.ndt7 ORDER BY id";
     let loss = 6_957_479.0 / 57_838_400.0;
     let expected =

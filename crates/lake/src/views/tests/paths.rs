@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use trigpoint_record::Value;
+use trigpoint_record::tables::TRACES;
 use trigpoint_record::tables::traces::{
     Algorithm, Answer, Findings, Limits, Link, Match, Node, Origin, Outcome, Probe, Protocol,
     Purpose, Receiver, Reply, Rtt, Run, Scope, StopReason, Trace, Trigger,
 };
+use trigpoint_record::{Kind, Value};
 
-use super::annotated::ANNOTATED_TRACES;
-use super::rows::{append, flow_id, station, world};
+use super::rows::{append, flow_id, place, station, world};
 use crate::Lake;
 use crate::testing::{MIDNIGHT, csv};
 
@@ -101,24 +101,24 @@ fn trace(n: u64, findings: Findings, cached: Option<Origin>) -> Vec<Value> {
         findings,
     };
     let mut row = trace.into_row(&station("lga03", ""));
-    // The annotation of who answered.
-    for value in &mut row {
-        let Value::List(items) = value else { continue };
-        for item in items {
-            // A probe is the struct with the most fields.
-            let Value::Struct(fields) = item else { continue };
-            if fields.len() == 21 {
-                let is_known = fields[7] == Value::from(TARGET);
-                let known = |value: Value| if is_known { value } else { Value::Null };
-                fields.extend([
-                    known("US".into()),
-                    known(Value::Int(7922)),
-                    known("Comcast".into()),
-                ]);
-            }
+    annotate(&mut row);
+    row
+}
+
+/// What the collector adds to answers of the target.
+fn annotate(row: &mut [Value]) {
+    let at = place(TRACES.columns, "probes");
+    let Kind::List(probe) = TRACES.columns[at].kind else { panic!("probes is no list") };
+    let Kind::Struct(fields) = probe.kind else { panic!("a probe is no struct") };
+    let Value::List(probes) = &mut row[at] else { return };
+    for probe in probes {
+        let Value::Struct(values) = probe else { panic!("a probe is no struct") };
+        if values[place(fields, "reply_ip")] == Value::from(TARGET) {
+            values[place(fields, "reply_country_code")] = "US".into();
+            values[place(fields, "reply_asn")] = Value::Int(7922);
+            values[place(fields, "reply_as_name")] = "Comcast".into();
         }
     }
-    row
 }
 
 /// Connection 1 was traced, 2 has the same trace, 3 was skipped.
@@ -137,7 +137,7 @@ async fn traced(directory: &tempfile::TempDir) -> Lake {
         trace(2, findings(Outcome::Complete, Some(run())), Some(origin)),
         trace(3, findings(Outcome::SkippedExcluded, None), None),
     ];
-    append(&lake, *ANNOTATED_TRACES, rows).await;
+    append(&lake, &TRACES, rows).await;
     lake
 }
 

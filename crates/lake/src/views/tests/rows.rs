@@ -7,12 +7,22 @@ use trigpoint_record::tables::snapshots::{Attributes, Header, Snapshot, Snapshot
 use trigpoint_record::tables::speed_tests::{
     AppInfo, Direction, EndReason, LastReading, ServerMeasurement, SpeedTest, Transport,
 };
-use trigpoint_record::{FlowId, FlowIdPrefix, Station, Table, Value, tables};
+use trigpoint_record::{Column, FlowId, FlowIdPrefix, Station, Table, Value, tables};
 use trigpoint_tcpinfo::{TcpInfo, field};
 
-use super::annotated::{self, End};
 use crate::testing::{MIDNIGHT, rows, sent};
 use crate::{Group, Lake, Rows};
+
+/// Where an end of a connection is.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    pub(super) country_code: &'static str,
+    pub(super) region: &'static str,
+    pub(super) city: &'static str,
+    pub(super) postal_code: &'static str,
+    pub(super) asn: i64,
+    pub(super) as_name: &'static str,
+}
 
 pub(super) const BALTIMORE: End = End {
     country_code: "US",
@@ -33,7 +43,7 @@ pub(super) const ROME: End = End {
 
 pub(super) fn lake(directory: &tempfile::TempDir) -> Lake {
     let path = directory.path().join("lake");
-    Lake::open_tables(&path.to_string_lossy(), &annotated::tables()).unwrap()
+    Lake::open(&path.to_string_lossy()).unwrap()
 }
 
 pub(super) fn station(site: &str, arm: &str) -> Station {
@@ -152,10 +162,34 @@ async fn append_batch(lake: &Lake, table: &'static Table, rows: Rows) {
     lake.append(table, vec![group]).await.unwrap();
 }
 
-/// A row of `speed_tests` with its annotations.
+/// Which column of these has the name.
+pub(super) fn place(columns: &[Column], name: &str) -> usize {
+    columns.iter().position(|column| column.name == name).unwrap()
+}
+
+/// What the collector adds to a row whose `client` or `server` is there.
+fn annotate(table: &Table, row: &mut [Value], side: &str, end: End) {
+    for (name, value) in [
+        ("country_code", end.country_code.into()),
+        ("subdivision1_iso_code", end.region.into()),
+        ("city", end.city.into()),
+        ("postal_code", end.postal_code.into()),
+        ("latitude", Value::Float(39.29)),
+        ("longitude", Value::Float(-76.61)),
+        ("asn", Value::Int(end.asn)),
+        ("as_name", end.as_name.into()),
+    ] {
+        row[place(table.columns, &format!("{side}_{name}"))] = value;
+    }
+}
+
+/// A row of `speed_tests` with its annotations, from a station in Rome.
 pub(super) fn annotated(test: SpeedTest, station: &Station, client: Option<End>) -> Vec<Value> {
     let mut row = test.into_row(station);
-    row.extend(annotated::values(client, Some(ROME)));
+    annotate(&tables::SPEED_TESTS, &mut row, "server", ROME);
+    if let Some(client) = client {
+        annotate(&tables::SPEED_TESTS, &mut row, "client", client);
+    }
     row
 }
 
@@ -174,14 +208,16 @@ pub(super) async fn world(directory: &tempfile::TempDir) -> Lake {
         annotated(speed_test(5, Direction::Upload), &stable, Some(BALTIMORE)),
         annotated(download(6), &canary, Some(ROME)),
     ];
-    append(&lake, *annotated::ANNOTATED_SPEED_TESTS, tests).await;
+    append(&lake, &tables::SPEED_TESTS, tests).await;
     let test = |n| Some(flow_id(n).to_string());
     let flows = [(1, test(1)), (5, test(5)), (9, None)].map(|(n, test)| {
         let mut row = flow(n, test).into_row(&stable);
-        row.extend(annotated::values(Some(BALTIMORE).filter(|_| n != 9), None));
+        if n != 9 {
+            annotate(&tables::FLOWS, &mut row, "client", BALTIMORE);
+        }
         row
     });
-    append(&lake, *annotated::ANNOTATED_FLOWS, flows.into()).await;
+    append(&lake, &tables::FLOWS, flows.into()).await;
     append_snapshots(&lake, &stable).await;
     lake
 }
