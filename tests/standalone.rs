@@ -72,6 +72,14 @@ fn one_command_ends_in_a_result_and_its_row_and_the_tables_stay() {
     let traces = "SELECT count(*) FROM speed_tests JOIN traces USING (flow_id) \
                   WHERE traces.outcome = 'skipped_loopback'";
     assert_eq!(value(&directory, traces), "2", "the reason why there are no paths");
+    let hidden = tried.stdout.lines().filter(|line| line.contains("because of"));
+    let short = "The test of 127.0.0.1 is not in `ndt.unified_downloads` and \
+                 `ndt.unified_uploads`, because of `filter.IsShort`, it took less than 9 s";
+    assert_eq!(hidden.collect::<Vec<_>>(), [short], "{}", tried.stdout);
+    for direction in ["download", "upload"] {
+        let sql = format!("SELECT count(*) FROM ndt.unified_{direction}s");
+        assert_eq!(value(&directory, &sql), "0", "as it was said");
+    }
     let printed = value(&directory, "SELECT flow_id FROM speed_tests LIMIT 1");
     assert!(tried.stdout.contains(&printed), "{printed} is not in {}", tried.stdout);
 }

@@ -12,6 +12,8 @@ mod crowd;
 mod graph;
 #[path = "traceroute/methods.rs"]
 mod methods;
+#[path = "traceroute/queries.rs"]
+mod queries;
 #[path = "traceroute/scarce.rs"]
 mod scarce;
 

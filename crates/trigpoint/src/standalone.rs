@@ -22,6 +22,7 @@ use crate::maintenance;
 
 mod announcement;
 mod trial;
+mod visibility;
 
 /// The collector is in this process, so only its last commits take time.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(30);
@@ -71,6 +72,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let shutdown = Shutdown::install()?;
     let mut station = Station::assemble(settings).map_err(Error::into_failure)?;
     let tracer = options.tracer(pipe, &mut station)?;
+    let events = station.event_reader()?;
     let settings = trigpoint_collector::Settings {
         commit_at_latest: COMMIT_AT_LATEST,
         // On a slow disk too: whoever tested looks for the row at once.
@@ -91,13 +93,15 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     // Ends behind the station, whose last clients it traces.
     let tracer_shutdown = Shutdown::new();
     let tracing = tokio::spawn(tracer.run(tracer_shutdown.clone()));
-    let tried = if options.trial { trial::run(ws, &lake, &shutdown).await } else { Ok(()) };
+    let tried = if options.trial { trial::run(ws, &lake, &shutdown).await } else { Ok(Vec::new()) };
     if !options.exit {
         announcement::print_uses(ws, wss, &options.data)?;
     }
     announcement::print_questions(&options.data)?;
     if !options.exit {
         announcement::print_end()?;
+        let trial = tried.as_deref().unwrap_or_default().to_vec();
+        tokio::spawn(visibility::print_first(lake.clone(), events, trial));
     }
     if options.exit {
         shutdown.begin();
@@ -108,7 +112,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     collector.stop().await;
     ended.map_err(Error::into_failure)?;
     traced.map_err(trigpoint_traceroute::Error::into_failure)?;
-    tried
+    tried.map(drop)
 }
 
 /// Where a client on this machine finds the station: ws and wss.
