@@ -43,6 +43,7 @@ const STAGES: &[Stage] = &[
     ("real clients", |_| prove::short("clients")),
     ("other engines on the tables", |_| prove::short("engines")),
     ("free databases of addresses", |_| prove::short("annotation")),
+    ("published queries, short", |_| prove::short("research")),
     ("fuzzing, short", |_| prove::short("fuzz")),
 ];
 

@@ -43,6 +43,7 @@ const SUITES: &[(&str, &[&str])] = &[
     ("clients", &["real_clients"]),
     ("engines", &["engines"]),
     ("annotation", &["annotation"]),
+    ("research", &["research"]),
 ];
 
 const FUZZ_TARGETS: &[&str] = &[
@@ -129,6 +130,11 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
         }
         "annotation" => {
             test.env("ADDRESS_MODULES", tools::address_modules()?);
+        }
+        "research" => {
+            tools::debian(&[("java", "openjdk-17-jre-headless"), ("mvn", "maven")])?;
+            test.env("ENGINES_PYTHON", tools::engines()?);
+            test.env("SPARK_JARS", tools::delta_spark()?);
         }
         _ => {}
     }

@@ -18,7 +18,7 @@ const ADDRESSES: [&str; 2] = [
     "@ip-location-db/geo-whois-asn-country-mmdb@2.3.2026061719",
     "@ip-location-db/asn@2.3.2026061719",
 ];
-const ENGINES: [&str; 7] = [
+const ENGINES: [&str; 8] = [
     "polars==2.1.0",
     "deltalake==1.6.6",
     "pyarrow==26.0.1",
@@ -26,6 +26,7 @@ const ENGINES: [&str; 7] = [
     "pytz==2026.6",
     "chdb==4.4.0",
     "pyspark==4.0.1",
+    "matplotlib==3.11.2",
 ];
 const DELTA_SPARK: &str = "io.delta:delta-spark_2.13:4.0.0";
 const DELTA_SPARK_JARS: [&str; 3] = [

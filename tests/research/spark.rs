@@ -1,0 +1,53 @@
+//! One session of Spark for all questions.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use std::{env, fs};
+
+use serde_json::{Value, json};
+use trigpoint_testkit::{Directory, run};
+
+use crate::{Rows, queries};
+
+/// Its start takes 45 s on an idle machine, its thirty queries as long.
+const DEADLINE: Duration = Duration::from_mins(20);
+
+/// The rows of each query, or why it was refused.
+pub(crate) fn answers<'a>(
+    directory: &Directory,
+    lake: &Path,
+    asked: impl Iterator<Item = &'a str>,
+) -> Vec<Result<Rows, String>> {
+    let file = directory.join("asked.json");
+    let asked: Vec<_> = asked.collect();
+    let views = queries().join("spark/views.sql");
+    fs::write(&file, json!({ "lake": lake, "views": views, "queries": asked }).to_string())
+        .unwrap();
+    let script = queries().join("../tests/research/ask_spark.py");
+    let mut command = Command::new(needed("ENGINES_PYTHON"));
+    command.arg(script).arg(file).env("SPARK_JARS", needed("SPARK_JARS")).env("TZ", "UTC");
+    // Where it keeps its own catalog.
+    command.current_dir(directory.path());
+    let finished = run(&mut command, DEADLINE);
+    finished.expect_code(0);
+    let line = finished.stdout.lines().next_back().unwrap_or_default();
+    let answers: Vec<Value> = serde_json::from_str(line)
+        .unwrap_or_else(|error| panic!("{error} in what Spark printed: {line}"));
+    assert_eq!(answers.len(), asked.len());
+    answers.into_iter().map(rows).collect()
+}
+
+fn rows(answer: Value) -> Result<Rows, String> {
+    match answer {
+        Value::String(refused) => Err(refused),
+        rows => Ok(serde_json::from_value(rows).unwrap()),
+    }
+}
+
+/// What `xtask` installs.
+pub(crate) fn needed(variable: &str) -> OsString {
+    let value = env::var_os(variable);
+    value.unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask prove research`"))
+}
