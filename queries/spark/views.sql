@@ -683,7 +683,7 @@ CREATE OR REPLACE VIEW ndt.annotation2 WITH SCHEMA EVOLUTION AS
 SELECT * FROM ndt_raw.annotation2;
 
 CREATE OR REPLACE VIEW ndt.tcpinfo WITH SCHEMA EVOLUTION AS
--- Every connection with its last polled snapshot.  Of the lake's `ndt.tcpinfo` it
+-- Every connection with its final counters.  Of the lake's `ndt.tcpinfo` it
 -- lacks `raw`: `ndt.snapshots_flat` has every snapshot.
 
 SELECT
@@ -698,84 +698,81 @@ SELECT
       'Cookie', cookie
     ),
     'FinalSnapshot', named_struct(
-      'Timestamp', last_poll_time,
+      'Timestamp', CASE WHEN final_from = 'destroy' THEN closed_time ELSE last_poll_time END,
+      'InetDiagMsg', named_struct(
+        'IDiagFamily', idiag_family,
+        'IDiagState', state
+      ),
       'CongestionAlgorithm', congestion_algorithm,
       'TCPInfo', named_struct(
-        'State', last_poll['state'],
-        'CAState', last_poll['ca_state'],
-        'Retransmits', last_poll['retransmits'],
-        'Probes', last_poll['probes'],
-        'Backoff', last_poll['backoff'],
-        'Options', last_poll['options'],
-        'WScale', last_poll['snd_wscale'] + 16 * last_poll['rcv_wscale'],
-        'AppLimited', last_poll['delivery_rate_app_limited'] + 2 * last_poll['fastopen_client_fail'],
-        'RTO', last_poll['rto_us'],
-        'ATO', last_poll['ato_us'],
-        'SndMSS', last_poll['snd_mss_bytes'],
-        'RcvMSS', last_poll['rcv_mss_bytes'],
-        'Unacked', last_poll['unacked_segments'],
-        'Sacked', last_poll['sacked_segments'],
-        'Lost', last_poll['lost_segments'],
-        'Retrans', last_poll['retrans_segments'],
-        'Fackets', last_poll['fackets_segments'],
-        'LastDataSent', last_poll['last_data_sent_ms'],
-        'LastAckSent', last_poll['last_ack_sent_ms'],
-        'LastDataRecv', last_poll['last_data_recv_ms'],
-        'LastAckRecv', last_poll['last_ack_recv_ms'],
-        'PMTU', last_poll['pmtu_bytes'],
-        'RcvSsThresh', last_poll['rcv_ssthresh_bytes'],
-        'RTT', last_poll['rtt_us'],
-        'RTTVar', last_poll['rttvar_us'],
-        'SndSsThresh', last_poll['snd_ssthresh_segments'],
-        'SndCwnd', last_poll['snd_cwnd_segments'],
-        'AdvMSS', last_poll['advmss_bytes'],
-        'Reordering', last_poll['reordering_segments'],
-        'RcvRTT', last_poll['rcv_rtt_us'],
-        'RcvSpace', last_poll['rcv_space_bytes'],
-        'TotalRetrans', last_poll['total_retrans_segments'],
-        'PacingRate', last_poll['pacing_rate_bytes_per_s'],
-        'MaxPacingRate', last_poll['max_pacing_rate_bytes_per_s'],
-        'BytesAcked', last_poll['bytes_acked'],
-        'BytesReceived', last_poll['bytes_received'],
-        'SegsOut', last_poll['segs_out'],
-        'SegsIn', last_poll['segs_in'],
-        'NotsentBytes', last_poll['notsent_bytes'],
-        'MinRTT', last_poll['min_rtt_us'],
-        'DataSegsIn', last_poll['data_segs_in'],
-        'DataSegsOut', last_poll['data_segs_out'],
-        'DeliveryRate', last_poll['delivery_rate_bytes_per_s'],
-        'BusyTime', last_poll['busy_time_us'],
-        'RWndLimited', last_poll['rwnd_limited_us'],
-        'SndBufLimited', last_poll['sndbuf_limited_us'],
-        'Delivered', last_poll['delivered_segments'],
-        'DeliveredCE', last_poll['delivered_ce_segments'],
-        'BytesSent', last_poll['bytes_sent'],
-        'BytesRetrans', last_poll['bytes_retrans'],
-        'DSackDups', last_poll['dsack_dups'],
-        'ReordSeen', last_poll['reord_seen'],
-        'RcvOooPack', last_poll['rcv_ooopack_segments'],
-        'SndWnd', last_poll['snd_wnd_bytes'],
-        'RcvWnd', last_poll['rcv_wnd_bytes'],
-        'Rehash', last_poll['rehash'],
-        'TotalRTO', last_poll['total_rto'],
-        'TotalRTORecoveries', last_poll['total_rto_recoveries'],
-        'TotalRTOTime', last_poll['total_rto_time_ms'],
-        'ElapsedTime', last_poll_elapsed_us
+        'State', state,
+        'CAState', ca_state,
+        'Retransmits', retransmits,
+        'Probes', probes,
+        'Backoff', backoff,
+        'Options', options,
+        'WScale', snd_wscale + 16 * rcv_wscale,
+        'AppLimited', delivery_rate_app_limited + 2 * fastopen_client_fail,
+        'RTO', rto_us,
+        'ATO', ato_us,
+        'SndMSS', snd_mss_bytes,
+        'RcvMSS', rcv_mss_bytes,
+        'Unacked', unacked_segments,
+        'Sacked', sacked_segments,
+        'Lost', lost_segments,
+        'Retrans', retrans_segments,
+        'Fackets', fackets_segments,
+        'LastDataSent', last_data_sent_ms,
+        'LastAckSent', last_ack_sent_ms,
+        'LastDataRecv', last_data_recv_ms,
+        'LastAckRecv', last_ack_recv_ms,
+        'PMTU', pmtu_bytes,
+        'RcvSsThresh', rcv_ssthresh_bytes,
+        'RTT', rtt_us,
+        'RTTVar', rttvar_us,
+        'SndSsThresh', snd_ssthresh_segments,
+        'SndCwnd', snd_cwnd_segments,
+        'AdvMSS', advmss_bytes,
+        'Reordering', reordering_segments,
+        'RcvRTT', rcv_rtt_us,
+        'RcvSpace', rcv_space_bytes,
+        'TotalRetrans', total_retrans_segments,
+        'PacingRate', pacing_rate_bytes_per_s,
+        'MaxPacingRate', max_pacing_rate_bytes_per_s,
+        'BytesAcked', bytes_acked,
+        'BytesReceived', bytes_received,
+        'SegsOut', segs_out,
+        'SegsIn', segs_in,
+        'NotsentBytes', notsent_bytes,
+        'MinRTT', min_rtt_us,
+        'DataSegsIn', data_segs_in,
+        'DataSegsOut', data_segs_out,
+        'DeliveryRate', delivery_rate_bytes_per_s,
+        'BusyTime', busy_time_us,
+        'RWndLimited', rwnd_limited_us,
+        'SndBufLimited', sndbuf_limited_us,
+        'Delivered', delivered_segments,
+        'DeliveredCE', delivered_ce_segments,
+        'BytesSent', bytes_sent,
+        'BytesRetrans', bytes_retrans,
+        'DSackDups', dsack_dups,
+        'ReordSeen', reord_seen,
+        'RcvOooPack', rcv_ooopack_segments,
+        'SndWnd', snd_wnd_bytes,
+        'RcvWnd', rcv_wnd_bytes,
+        'Rehash', rehash,
+        'TotalRTO', total_rto,
+        'TotalRTORecoveries', total_rto_recoveries,
+        'TotalRTOTime', total_rto_time_ms
       )
     )
   ) AS a,
   annotation.server,
   annotation.client,
-  coalesce(SnapshotCount, 0) AS SnapshotCount
+  polls_done - polls_unchanged AS SnapshotCount
 FROM default.flows AS flows
 JOIN ndt_raw.annotation2 AS annotation
-  ON flows.flow_id = annotation.id AND flows.date = annotation.date
-LEFT JOIN (
-  SELECT flow_id, date, COUNT(*) AS SnapshotCount
-  FROM default.snapshots AS snapshots
-  GROUP BY flow_id, date
-) AS counted
-  ON flows.flow_id = counted.flow_id AND flows.date = counted.date;
+  ON flows.flow_id = annotation.id AND flows.date = annotation.date;
 
 CREATE OR REPLACE VIEW ndt_raw.scamper1 WITH SCHEMA EVOLUTION AS
 -- Every traceroute in the shape of scamper's `tracelb`, which M-Lab stores.

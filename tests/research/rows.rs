@@ -169,23 +169,23 @@ fn annotation(place: Option<&'static Place>) -> Named {
 }
 
 fn flow_of_test(test: &Test) -> Named {
-    let mut row = flow(&test.id, test.start_time - 1000, test.place);
-    row.extend([
-        ("test_id", test.id.as_str().into()),
-        ("last_poll", structure(kind(&FLOWS, "last_poll"), tcp_info(test))),
-    ]);
+    let mut row = flow(&test.id, test.start_time - 1000, test.place, test.snapshots);
+    row.push(("test_id", test.id.as_str().into()));
+    row.extend(tcp_info(test));
     row
 }
 
 fn flow_of_scan(scan: &Scan) -> Named {
-    flow(&scan.id, scan.opened_time, scan.place)
+    flow(&scan.id, scan.opened_time, scan.place, scan.snapshots)
 }
 
-fn flow(id: &str, opened_time: i64, place: Option<&'static Place>) -> Named {
+fn flow(id: &str, opened_time: i64, place: Option<&'static Place>, snapshots: u64) -> Named {
     let mut row = vec![
         ("flow_id", id.into()),
         ("opened_time", Value::Time(opened_time)),
         ("closed_time", Value::Time(opened_time + 11 * SECOND)),
+        ("polls_done", Value::Int(snapshots as i64)),
+        ("polls_unchanged", Value::Int(0)),
     ];
     row.extend(annotation(place));
     row

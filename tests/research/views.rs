@@ -33,6 +33,7 @@ pub(crate) fn figures(world: &World) -> Vec<Question> {
         rows("ndt.hops", 3 * traces),
         rows("ndt_raw.hopannotation2", routers.len()),
         snapshots(world),
+        snapshot_counts(world),
     ]
 }
 
@@ -67,6 +68,16 @@ fn snapshots(world: &World) -> Question {
     Question {
         name: "ndt.snapshots_flat".to_owned(),
         sql: "SELECT COUNT(*), SUM(BytesAcked) FROM ndt.snapshots_flat".to_owned(),
+        answer: Answer::sorted(std::iter::once(row)),
+    }
+}
+
+fn snapshot_counts(world: &World) -> Question {
+    let snapshots = world.connections().map(|it| it.snapshots).sum::<u64>();
+    let row = vec![world.connections().count().into(), Cell::Int(snapshots as i64)];
+    Question {
+        name: "ndt.tcpinfo".to_owned(),
+        sql: "SELECT COUNT(*), SUM(SnapshotCount) FROM ndt.tcpinfo".to_owned(),
         answer: Answer::sorted(std::iter::once(row)),
     }
 }

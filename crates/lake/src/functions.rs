@@ -3,6 +3,7 @@
 //! | function | gives |
 //! |---|---|
 //! | `approx_quantiles(x, n)` | list of n + 1 quantiles of a group, from its least to its largest value |
+//! | `array_length(list)` | DataFusion's own, computed before joins |
 //! | `countif(condition)` | rows of a group for which it holds |
 //! | `geometric_mean(x)` | exp(avg(ln(x))) of a group |
 //! | `log_bucket(x, width)` | centre of x's bucket on a logarithmic axis |
@@ -22,6 +23,7 @@ use datafusion::logical_expr::ColumnarValue;
 
 mod addresses;
 mod approx_quantiles;
+pub(crate) mod array_length;
 mod countif;
 mod geometric_mean;
 mod indexes;
@@ -30,7 +32,8 @@ mod safe_divide;
 mod scamper_nodes;
 
 /// Makes every function known to the context.
-pub(crate) fn register(context: &SessionContext) {
+pub(crate) fn register(context: &SessionContext) -> Result<()> {
+    context.register_udf(array_length::function(context)?);
     let scalars = [log_bucket::function(), safe_divide::function(), scamper_nodes::function()];
     for function in scalars.into_iter().chain(addresses::functions()).chain(indexes::functions()) {
         context.register_udf(function);
@@ -38,6 +41,7 @@ pub(crate) fn register(context: &SessionContext) {
     context.register_udaf(approx_quantiles::function());
     context.register_udaf(countif::function());
     context.register_udaf(geometric_mean::function());
+    Ok(())
 }
 
 /// Applies a function of arrays to arguments that may be single values.

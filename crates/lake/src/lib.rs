@@ -22,12 +22,14 @@
 mod append;
 mod bucket;
 pub mod check;
+mod connections;
 mod convert;
 mod error;
 mod file;
 mod format;
 mod functions;
 mod lake;
+mod live;
 mod location;
 mod maintenance;
 mod markers;

@@ -2,8 +2,7 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `live` | the files of a snapshot, and which keys they hold |
-//! | `compaction`, `compaction/plan`, `compaction/reading`, `compaction/merge` | few sorted files instead of many |
+//! | `compaction`, `compaction/plan`, `compaction/merge` | few sorted files instead of many |
 //! | `replace` | the commit that all of them end with |
 //! | `vacuum`, `vacuum/staging` | files that no table names any more |
 //! | `log` | log entries that nobody needs any more |
@@ -21,7 +20,6 @@
 //! parameter, for tests.
 
 mod compaction;
-mod live;
 mod log;
 mod privacy;
 mod replace;

@@ -19,8 +19,10 @@ use datafusion::execution::context::{SQLOptions, SessionContext};
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
+use deltalake::DeltaTable;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use trigpoint_record::Table;
+use trigpoint_record::tables::SNAPSHOTS;
 
 use crate::{Error, Lake, functions, schema, views};
 
@@ -117,17 +119,19 @@ impl Session {
         let views = views::over(views.map_err(explain)?, self.lake.tables());
         let needed = views::needed(&state, named).map_err(explain)?;
         let mut read = Vec::new();
+        let mut snapshots = None;
         // Last committed, first loaded: `tables` has the order of commits, so
         // that a test which is visible here finds all of its snapshots.
         for table in self.lake.tables().iter().rev() {
             let is_it = |name: &TableReference| name.table() == table.name;
             let is_named = named.iter().any(is_it);
             // Only what the query needs is loaded; the rest is there for SHOW.
-            let provider = if is_named || needed.iter().flat_map(|view| &view.names).any(is_it) {
-                self.provider(table, context).await?
-            } else {
-                empty(table)?
-            };
+            let is_needed = is_named || needed.iter().flat_map(|view| &view.names).any(is_it);
+            let stored = if is_needed { self.lake.snapshot(table).await? } else { None };
+            if table.name == SNAPSHOTS.name {
+                snapshots.clone_from(&stored);
+            }
+            let provider = provider(table, stored, context).await?;
             if is_named {
                 read.push(provider.schema());
             }
@@ -135,7 +139,8 @@ impl Session {
         }
         for view in views {
             let is_named = named.contains(&view.view.reference());
-            let provider = views::register(&state, view).await.map_err(explain)?;
+            let provider =
+                views::register(&state, view, snapshots.clone()).await.map_err(explain)?;
             if is_named {
                 read.push(provider.schema());
             }
@@ -162,23 +167,22 @@ impl Session {
         let unknown = named.iter().find(|name| !is_known(name));
         Ok(unknown.map(|name| mistake::unknown_table(name, &there)))
     }
+}
 
-    async fn provider(
-        &self,
-        table: &'static Table,
-        context: &SessionContext,
-    ) -> Result<Arc<dyn TableProvider>, QueryError> {
-        let Some(delta) = self.lake.snapshot(table).await? else {
-            return empty(table);
-        };
-        delta
-            .update_datafusion_session(&context.state())
-            .map_err(Error::delta("read", table.name))?;
-        let explain = |error| mistake::explain(&error, &[]);
-        let stored = delta.table_provider().await.map_err(explain)?;
-        let schema = schema::arrow_schema(table)?;
-        older::complete(table.name, stored, &schema).map_err(explain)
-    }
+/// The table as it is stored; an empty one where nobody has made it.
+async fn provider(
+    table: &'static Table,
+    stored: Option<DeltaTable>,
+    context: &SessionContext,
+) -> Result<Arc<dyn TableProvider>, QueryError> {
+    let Some(delta) = stored else {
+        return empty(table);
+    };
+    delta.update_datafusion_session(&context.state()).map_err(Error::delta("read", table.name))?;
+    let explain = |error| mistake::explain(&error, &[]);
+    let stored = delta.table_provider().await.map_err(explain)?;
+    let schema = schema::arrow_schema(table)?;
+    older::complete(table.name, stored, &schema).map_err(explain)
 }
 
 /// A context without tables.
@@ -198,7 +202,7 @@ fn context() -> Result<SessionContext, DataFusionError> {
         .with_default_features()
         .build();
     let context = SessionContext::new_with_state(state);
-    functions::register(&context);
+    functions::register(&context)?;
     let catalog = context
         .catalog(&catalog)
         .ok_or_else(|| internal_datafusion_err!("the session has no catalog `{catalog}`"))?;

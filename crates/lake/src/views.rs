@@ -1,5 +1,7 @@
 //! M-Lab's views over the tables: SQL files, planned when a query names them.
 //!
+//! One of them is no SQL: [`Connections`], of which `ndt.tcpinfo` is made.
+//!
 //! Owns which views there are and what each needs.  Must never plan a view that
 //! no query asks for: most queries name a table and nothing else.
 //!
@@ -9,37 +11,50 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
-use datafusion::common::{Result, TableReference};
+use datafusion::common::{Result, TableReference, internal_datafusion_err};
 use datafusion::execution::SessionState;
 use datafusion::optimizer::AnalyzerRule as _;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::dialect::DuckDbDialect;
+use deltalake::DeltaTable;
 use trigpoint_record::Table;
 
+use crate::connections::{self, Connections};
 use crate::session::parse;
 
 /// The schemas that views are in.
 pub(crate) const SCHEMAS: [&str; 3] = ["ndt", "ndt_raw", "ndt_intermediate"];
 
-/// A view as its file defines it.
+/// A view and what defines it.
 #[derive(Debug)]
 pub(crate) struct View {
     schema: &'static str,
     name: &'static str,
-    sql: &'static str,
+    definition: Definition,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Definition {
+    Sql(&'static str),
+    Connections,
 }
 
 macro_rules! views {
-    ($($schema:ident.$name:ident,)+) => {
+    ($($schema:ident.$name:ident $(= $definition:expr)?,)+) => {
         &[$(View {
             schema: stringify!($schema),
             name: stringify!($name),
-            sql: include_str!(
-                concat!("../views/", stringify!($schema), "/", stringify!($name), ".sql")
-            ),
+            definition: views!(@ $schema $name $($definition)?),
         }),+]
+    };
+    (@ $schema:ident $name:ident $definition:expr) => { $definition };
+    (@ $schema:ident $name:ident) => {
+        Definition::Sql(include_str!(
+            concat!("../views/", stringify!($schema), "/", stringify!($name), ".sql")
+        ))
     };
 }
 
@@ -60,13 +75,16 @@ pub(crate) static VIEWS: &[View] = views![
     ndt.hops,
     ndt_raw.hopannotation2,
     ndt.snapshots_flat,
+    ndt_intermediate.connections = Definition::Connections,
+    ndt.tcpinfo,
 ];
 
 /// A view that is wanted, before it is planned.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     pub(crate) view: &'static View,
-    statement: Statement,
+    /// None where it is no SQL.
+    statement: Option<Statement>,
     /// The tables and views after its FROM and JOIN.
     pub(crate) names: Vec<TableReference>,
 }
@@ -81,10 +99,14 @@ impl View {
     }
 
     fn parse(&'static self, state: &SessionState) -> Result<Wanted> {
+        let Definition::Sql(sql) = self.definition else {
+            let names = connections::TABLES.map(TableReference::bare).into();
+            return Ok(Wanted { view: self, statement: None, names });
+        };
         // The dialect in which DataFusion parses lambdas.
-        let statement = parse::as_written(self.sql, &DuckDbDialect {})?;
+        let statement = parse::as_written(sql, &DuckDbDialect {})?;
         let names = state.resolve_table_references(&statement)?;
-        Ok(Wanted { view: self, statement, names })
+        Ok(Wanted { view: self, statement: Some(statement), names })
     }
 }
 
@@ -122,16 +144,32 @@ pub(crate) fn over(views: Vec<Wanted>, tables: &[&Table]) -> Vec<Wanted> {
     views.into_iter().filter(|view| has_all(view)).collect()
 }
 
-/// Plans a view over what is registered, and registers it.
-pub(crate) async fn register(state: &SessionState, wanted: Wanted) -> Result<Arc<ViewTable>> {
-    let Wanted { view, statement, .. } = wanted;
-    let plan = state.statement_to_plan(statement).await?;
-    // As DataFusion's own CREATE VIEW does it: its types are then those of its rows.
-    let plan = TypeCoercion::new().analyze(plan, state.config_options())?;
-    let table = Arc::new(ViewTable::new(plan, Some(view.sql.to_owned())));
-    let schema = state.schema_for_ref(view.reference())?;
-    schema.register_table(view.name.to_owned(), Arc::<ViewTable>::clone(&table))?;
+/// Plans a view over what is registered, and registers it; `snapshots` is the
+/// table of that name as the query sees it.
+pub(crate) async fn register(
+    state: &SessionState,
+    wanted: Wanted,
+    snapshots: Option<DeltaTable>,
+) -> Result<Arc<dyn TableProvider>> {
+    let table: Arc<dyn TableProvider> = if let Definition::Sql(sql) = wanted.view.definition
+        && let Some(statement) = wanted.statement
+    {
+        let plan = state.statement_to_plan(statement).await?;
+        // As DataFusion's own CREATE VIEW does it: its types are then those of its rows.
+        let plan = TypeCoercion::new().analyze(plan, state.config_options())?;
+        Arc::new(ViewTable::new(plan, Some(sql.to_owned())))
+    } else {
+        let flows = table(state, connections::TABLES[0]).await?;
+        Arc::new(Connections::new(state, flows, snapshots)?)
+    };
+    let schema = state.schema_for_ref(wanted.view.reference())?;
+    schema.register_table(wanted.view.name.to_owned(), Arc::clone(&table))?;
     Ok(table)
+}
+
+async fn table(state: &SessionState, name: &str) -> Result<Arc<dyn TableProvider>> {
+    let table = state.schema_for_ref(name)?.table(name).await?;
+    table.ok_or_else(|| internal_datafusion_err!("there is no table `{name}`"))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::*;
 /// The one value of an answer, as text; NULL is empty.
 async fn value(sql: &str) -> String {
     let context = SessionContext::new();
-    register(&context);
+    register(&context).unwrap();
     let batches = context.sql(sql).await.unwrap().collect().await.unwrap();
     let column = batches.iter().find(|batch| batch.num_rows() > 0).unwrap().column(0);
     arrow::util::display::array_value_to_string(column, 0).unwrap()
@@ -15,7 +15,7 @@ async fn value(sql: &str) -> String {
 
 async fn error(sql: &str) -> String {
     let context = SessionContext::new();
-    register(&context);
+    register(&context).unwrap();
     let frame = context.sql(sql).await.unwrap();
     frame.collect().await.unwrap_err().find_root().to_string()
 }
@@ -118,7 +118,7 @@ async fn quantiles_are_within_half_a_percent_of_their_ranks() {
     for (rows, shuffled) in [(7_u32, "value"), (1000, "value"), (200_000, "value * 7919 % 200001")]
     {
         let context = SessionContext::new();
-        register(&context);
+        register(&context).unwrap();
         let sql = format!(
             "SELECT unnest(approx_quantiles({shuffled}, 100)) AS q FROM generate_series(1, {rows})"
         );

@@ -19,16 +19,13 @@ use object_store::ObjectStore;
 use tokio::runtime::Handle;
 use trigpoint_record::Table;
 
-use super::live::{self, LiveFile};
 use super::replace::{Outcome, Replacement, replace};
+use crate::live::{self, LiveFile, Reading};
 use crate::table::Open;
 use crate::{Error, Lake, file};
 
 mod merge;
 mod plan;
-mod reading;
-
-use reading::Reading;
 
 /// A rival that is always faster has done the work.
 const OVERTAKEN_AT_MOST: u32 = 8;

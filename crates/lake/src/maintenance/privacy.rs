@@ -24,8 +24,8 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use tokio::runtime::Handle;
 use trigpoint_record::{Column, Table};
 
-use super::live::{self, LiveFile};
 use super::replace::{Outcome, Replacement, replace};
+use crate::live::{self, LiveFile};
 use crate::table::Open;
 use crate::{Error, Lake, file, quarantine, schema};
 

@@ -4,8 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use deltalake::protocol::DeltaOperation;
 use trigpoint_record::Table;
 
-use super::live::{self, LiveFile};
 use super::replace::{Outcome, Replacement, replace};
+use crate::live::{self, LiveFile};
 use crate::table::Open;
 use crate::{Error, Lake, schema};
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
+use crate::live;
 use crate::testing::{READINGS, csv, group, lake, reading, rows};
 use crate::{Group, Lake};
 

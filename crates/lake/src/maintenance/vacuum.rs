@@ -21,7 +21,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 use trigpoint_record::Table;
 
-use super::live;
+use crate::live;
 use crate::table::Open;
 use crate::{Error, Lake};
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::session::CATALOG;
 use crate::testing::csv;
 
 mod filters;
@@ -6,6 +7,7 @@ mod ndt7;
 mod paths;
 mod queries;
 mod rows;
+mod tcpinfo;
 
 use rows::{lake, world};
 
@@ -23,7 +25,7 @@ async fn every_view_can_be_planned_and_is_shown() {
     let lake = lake(&directory);
     let shown = csv(&lake, "SHOW TABLES").await;
     for view in VIEWS {
-        let line = format!("datafusion,{},{},VIEW", view.schema, view.name);
+        let line = format!("{CATALOG},{},{},VIEW", view.schema, view.name);
         assert!(shown.contains(&line), "{view} is not shown: {shown:?}");
         assert!(csv(&lake, &format!("SELECT * FROM {view}")).await.is_empty());
         assert!(!csv(&lake, &format!("DESCRIBE {view}")).await.is_empty());

@@ -7,11 +7,7 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMemoryPool};
-use datafusion::physical_expr::expressions::col;
-use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
-use datafusion::physical_plan::sorts::streaming_merge::StreamingMergeBuilder;
+use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use deltalake::kernel::Add;
 use futures::stream::{self, BoxStream};
@@ -21,10 +17,8 @@ use parquet::errors::ParquetError;
 use tokio::sync::Semaphore;
 use trigpoint_record::Table;
 
-use super::super::live::LiveFile;
-use super::plan::Run;
-use super::reading::Reading;
 use crate::file::{self, FileWriter, PART};
+use crate::live::{LiveFile, Reading, Run, merged};
 use crate::{Error, schema};
 
 /// Files that are read whole at the same time: their readers are not counted
@@ -99,23 +93,10 @@ impl Source {
         table: &Table,
         runs: Vec<Run>,
     ) -> Result<SendableRecordBatchStream, DataFusionError> {
-        let keys = schema::sort_columns(table)
-            .into_iter()
-            .map(|name| Ok(PhysicalSortExpr::new(col(name, &self.schema)?, SortOptions::default())))
-            .collect::<Result<Vec<_>, DataFusionError>>()?;
-        let order = LexOrdering::new(keys)
-            .ok_or_else(|| DataFusionError::Internal("the table has no order".to_owned()))?;
         let streams = runs.into_iter().map(|run| self.in_order(run)).collect();
         // What is read at once was bounded when the runs were chosen.
         let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
-        StreamingMergeBuilder::new()
-            .with_streams(streams)
-            .with_schema(SchemaRef::clone(&self.schema))
-            .with_expressions(&order)
-            .with_metrics(BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), 0))
-            .with_batch_size(self.batch_rows)
-            .with_reservation(MemoryConsumer::new("compaction").register(&pool))
-            .build()
+        merged(table, &self.schema, streams, self.batch_rows, &pool)
     }
 
     /// The rows of one run: its files one after the other.

@@ -4,13 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-use super::super::live::{Key, LiveFile};
 use super::Compaction;
-use super::reading::Reading;
-
-/// Files whose keys rise from one to the next, so that reading them in order
-/// is reading one sorted file.
-pub(super) type Run = Vec<LiveFile>;
+use crate::live::{Key, LiveFile, Reading, Run, runs};
 
 /// The next runs to merge into one; `None` when every date is as it should be.
 pub(super) fn next(
@@ -87,21 +82,6 @@ fn overlapping(mut files: Vec<LiveFile>) -> Vec<Vec<LiveFile>> {
         }
     }
     groups
-}
-
-/// The files as few runs.  Runs rise strictly: two files that share a key may
-/// hold its rows in any order.
-fn runs(mut files: Vec<LiveFile>) -> Vec<Run> {
-    files.sort_by(|left, right| (&left.low, &left.high).cmp(&(&right.low, &right.high)));
-    let mut runs: Vec<Run> = Vec::new();
-    for file in files {
-        let follows = |run: &&mut Run| run.last().is_some_and(|last| last.high < file.low);
-        match runs.iter_mut().find(follows) {
-            Some(run) => run.push(file),
-            None => runs.push(vec![file]),
-        }
-    }
-    runs
 }
 
 /// The smallest runs that one merge can take.

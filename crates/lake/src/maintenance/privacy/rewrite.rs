@@ -13,10 +13,10 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use trigpoint_record::Table;
 
-use super::super::live::LiveFile;
 use super::{CUT, columns};
 use crate::Error;
 use crate::file::{self, FileWriter};
+use crate::live::LiveFile;
 
 /// Rows in memory at a time, also of tables with wide rows.
 const BATCH_ROWS: usize = 256;

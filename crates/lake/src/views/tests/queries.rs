@@ -4,11 +4,16 @@ use super::rows::world;
 use crate::Lake;
 use crate::testing::csv;
 
-/// The answer of a file, in the year of the rows.
-pub(super) async fn answer(lake: &Lake, name: &str) -> Vec<String> {
+/// A file, in the year of the rows.
+fn sql(name: &str) -> String {
     let path = format!("{}/../../queries/{name}.sql", env!("CARGO_MANIFEST_DIR"));
     let sql = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    csv(lake, &sql.replace("CURRENT_DATE", "DATE '2026-11-26'")).await
+    sql.replace("CURRENT_DATE", "DATE '2026-11-26'")
+}
+
+/// The answer of a file.
+pub(super) async fn answer(lake: &Lake, name: &str) -> Vec<String> {
+    csv(lake, &sql(name)).await
 }
 
 fn id(n: u64) -> String {
@@ -107,4 +112,35 @@ async fn distributions() {
         answer(&lake, "q20c_slow_tests_by_region").await,
         ["2026-11-24,62,1,0.0,0.0,0.0,0.0,0.0,0.0,0.0"]
     );
+}
+
+#[tokio::test]
+async fn tests_with_the_tcp_info_of_their_connections() {
+    let directory = tempfile::tempdir().unwrap();
+    let lake = world(&directory).await;
+    let mut rows = answer(&lake, "q06_tests_with_final_tcp_info").await;
+    rows.sort();
+    let row = |n: u64| {
+        let (speed, acked) = (10.0 * n as f64, 12_500_000 * n);
+        let test = format!("{},2026-11-24,{speed:?},20.0,US,lga03", id(n));
+        format!("{test},{acked},{},0,20000,30000,0", acked / 4)
+    };
+    assert_eq!(rows, [row(1), row(5)]);
+
+    let windows = answer(&lake, "q08b_tests_with_congestion_window").await;
+    assert_eq!(windows.len(), 2);
+    assert!(windows.iter().all(|row| row.ends_with(",US,20000,80")), "{windows:?}");
+    assert!(answer(&lake, "q08a_rtt_by_country_and_site").await.is_empty());
+    let of_few = sql("q08a_rtt_by_country_and_site").replace("> 100", "> 0");
+    assert_eq!(csv(&lake, &of_few).await, ["US,lga03,1,20.0,30.0,0.0"]);
+}
+
+#[tokio::test]
+async fn snapshots_of_connections_are_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let lake = world(&directory).await;
+    // Connection 1 has three, 5 none; 9 is of no country.
+    let counts = ["0,1,50.0", "3,1,50.0"];
+    assert_eq!(answer(&lake, "q07a_snapshots_per_connection").await, counts);
+    assert_eq!(answer(&lake, "q07b_snapshots_per_connection").await, counts);
 }

@@ -138,7 +138,8 @@ pub(super) fn flow(n: u64, test_id: Option<String>) -> Flow {
         test_id,
         congestion_algorithm: Some("cubic".into()),
         polls_done: 1000,
-        polls_unchanged: 0,
+        // Those of `append_snapshots`.
+        polls_unchanged: if n == 1 { 997 } else { 1000 },
         polls_missed: 0,
         watched: None,
         longest_gap_us: None,
@@ -168,7 +169,7 @@ pub(super) fn place(columns: &[Column], name: &str) -> usize {
 }
 
 /// What the collector adds to a row whose `client` or `server` is there.
-fn annotate(table: &Table, row: &mut [Value], side: &str, end: End) {
+pub(super) fn annotate(table: &Table, row: &mut [Value], side: &str, end: End) {
     for (name, value) in [
         ("country_code", end.country_code.into()),
         ("subdivision1_iso_code", end.region.into()),

@@ -7,7 +7,7 @@
 
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 
-use super::super::live::LiveFile;
+use super::LiveFile;
 
 /// A reader of one column: mostly zstd's context for decompression (measured:
 /// 9.3 MB for 114 columns).
@@ -29,24 +29,24 @@ const BATCH_ROWS_AT_MOST: u64 = 4096;
 
 /// How files of one table are read; all sizes are estimates.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     /// Leaves of the schema: each is a column of its own in a file.
-    pub(super) columns: u64,
+    pub(crate) columns: u64,
 }
 
 impl Reading {
-    pub(super) fn of(schema: &SchemaRef) -> Self {
+    pub(crate) fn of(schema: &SchemaRef) -> Self {
         Self { columns: schema.fields().iter().map(|field| leaves(field)).sum() }
     }
 
     /// The file's rows, if it is to be read whole.
-    pub(super) fn whole(self, file: &LiveFile) -> Option<usize> {
+    pub(crate) fn whole(self, file: &LiveFile) -> Option<usize> {
         let rows = file.rows?;
         (self.decoded_bytes(file, rows) <= self.reader_bytes()).then_some(rows as usize)
     }
 
     /// What a file takes while it is merged.
-    pub(super) fn bytes(self, file: &LiveFile) -> u64 {
+    pub(crate) fn bytes(self, file: &LiveFile) -> u64 {
         if let Some(rows) = self.whole(file) {
             return self.decoded_bytes(file, rows as u64);
         }
@@ -55,7 +55,7 @@ impl Reading {
     }
 
     /// As many rows as keep a batch of wide rows small.
-    pub(super) fn batch_rows<'a>(self, files: impl Iterator<Item = &'a LiveFile>) -> usize {
+    pub(crate) fn batch_rows<'a>(self, files: impl Iterator<Item = &'a LiveFile>) -> usize {
         let (mut bytes, mut all_rows) = (0, 0);
         for (file, rows) in files.filter_map(|file| Some((file, file.rows?))) {
             bytes += self.decoded_bytes(file, rows);

@@ -1,7 +1,8 @@
-//! The files of a snapshot.
+//! The files of a snapshot: which keys they hold, and their rows in order.
 
 use chrono::{DateTime, Utc};
 use deltalake::kernel::{Add, LogicalFileView, Remove};
+use deltalake::table::state::DeltaTableState;
 use object_store::path::Path;
 use serde_json::Value;
 use trigpoint_record::Table;
@@ -9,28 +10,38 @@ use trigpoint_record::Table;
 use crate::table::Open;
 use crate::{Error, schema};
 
+mod merged;
+mod reading;
+
+pub(crate) use merged::merged;
+pub(crate) use reading::Reading;
+
+/// Files whose keys rise from one to the next, so that reading them in order
+/// is reading one sorted file.
+pub(crate) type Run = Vec<LiveFile>;
+
 /// A data file that a snapshot names.
 #[derive(Debug, Clone)]
-pub(super) struct LiveFile {
+pub(crate) struct LiveFile {
     /// From the table's root.
-    pub(super) path: Path,
+    pub(crate) path: Path,
     /// Its partition.
-    pub(super) date: String,
-    pub(super) bytes: u64,
+    pub(crate) date: String,
+    pub(crate) bytes: u64,
     /// `None` where its writer did not say.
-    pub(super) rows: Option<u64>,
+    pub(crate) rows: Option<u64>,
     /// When it was written, milliseconds since the Unix epoch.
-    pub(super) modified_ms: i64,
+    pub(crate) modified_ms: i64,
     /// Smallest and largest value of the first sort column.
-    pub(super) low: Key,
-    pub(super) high: Key,
-    pub(super) remove: Remove,
-    pub(super) statistics: Option<String>,
+    pub(crate) low: Key,
+    pub(crate) high: Key,
+    pub(crate) remove: Remove,
+    pub(crate) statistics: Option<String>,
 }
 
 /// A value of the first sort column, in the order of the files: NULL first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
+pub(crate) enum Key {
     Null,
     /// Text, or a time as the log writes it, which sorts like the time.
     Value(String),
@@ -39,20 +50,39 @@ pub(super) enum Key {
 }
 
 /// Every live file of the snapshot.
-pub(super) fn files(open: &Open) -> Result<Vec<LiveFile>, Error> {
-    let data = open.snapshot("read the files of")?.log_data();
-    Ok(data.iter().map(|view| LiveFile::new(open.definition, &view)).collect())
+pub(crate) fn files(open: &Open) -> Result<Vec<LiveFile>, Error> {
+    Ok(files_of(open.definition, open.snapshot("read the files of")?))
+}
+
+/// Every live file of a table in this state.
+pub(crate) fn files_of(table: &Table, state: &DeltaTableState) -> Vec<LiveFile> {
+    state.log_data().iter().map(|view| LiveFile::new(table, &view)).collect()
+}
+
+/// The files as few runs.  Runs rise strictly: two files that share a key may
+/// hold its rows in any order.
+pub(crate) fn runs(mut files: Vec<LiveFile>) -> Vec<Run> {
+    files.sort_by(|left, right| (&left.low, &left.high).cmp(&(&right.low, &right.high)));
+    let mut runs: Vec<Run> = Vec::new();
+    for file in files {
+        let follows = |run: &&mut Run| run.last().is_some_and(|last| last.high < file.low);
+        match runs.iter_mut().find(follows) {
+            Some(run) => run.push(file),
+            None => runs.push(vec![file]),
+        }
+    }
+    runs
 }
 
 impl LiveFile {
     /// Takes the file out of the table.
-    pub(super) fn removed_at(&self, now: DateTime<Utc>, data_change: bool) -> Remove {
+    pub(crate) fn removed_at(&self, now: DateTime<Utc>, data_change: bool) -> Remove {
         let deletion_timestamp = Some(now.timestamp_millis());
         Remove { deletion_timestamp, data_change, ..self.remove.clone() }
     }
 
     /// The log entry of a copy of the file.
-    pub(super) fn add_at(&self, path: String, now: DateTime<Utc>) -> Add {
+    pub(crate) fn add_at(&self, path: String, now: DateTime<Utc>) -> Add {
         Add {
             path,
             partition_values: self.remove.partition_values.clone().unwrap_or_default(),

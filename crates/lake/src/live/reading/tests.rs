@@ -4,7 +4,7 @@ use arrow::datatypes::Schema;
 use deltalake::kernel::Remove;
 use object_store::path::Path;
 
-use super::super::super::live::Key;
+use super::super::Key;
 use super::*;
 
 const HUNDRED: Reading = Reading { columns: 100 };
