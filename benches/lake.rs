@@ -1,6 +1,6 @@
-//! What the tables cost: ingest, commits, the log, compaction.
+//! What the tables cost: ingest, commits, the log, compaction, queries.
 //!
-//! `cargo xtask bench lake` starts it, one process for each figure, so that a
+//! `cargo xtask bench lake` and `bench query` start it, one process for each figure, so that a
 //! peak of memory belongs to one of them.  Allocates as `trigpoint` does.
 //! Rows are synthetic (`lake/rows.rs`): good for speed, not for bytes of data,
 //! which are measured on flows of the path emulator.
@@ -18,6 +18,8 @@ mod compaction;
 mod ingest;
 #[path = "lake/log_bytes.rs"]
 mod log_bytes;
+#[path = "lake/queries.rs"]
+mod queries;
 #[path = "lake/rows.rs"]
 mod rows;
 #[path = "lake/usage.rs"]
@@ -39,6 +41,10 @@ enum Figure {
     Fill(compaction::FillOptions),
     /// Rate and memory of merging them
     Merge(compaction::MergeOptions),
+    /// Makes a day of tests to ask about
+    Day(queries::DayOptions),
+    /// Time and memory of a query
+    Query(queries::QueryOptions),
 }
 
 fn main() -> Result<()> {
@@ -50,5 +56,7 @@ fn main() -> Result<()> {
         Figure::LogBytes(options) => runtime.block_on(log_bytes::run(&options)),
         Figure::Fill(options) => runtime.block_on(compaction::fill(&options)),
         Figure::Merge(options) => runtime.block_on(compaction::merge(&options)),
+        Figure::Day(options) => runtime.block_on(queries::day(&options)),
+        Figure::Query(options) => runtime.block_on(queries::query(&options)),
     }
 }

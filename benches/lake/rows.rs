@@ -29,7 +29,8 @@ pub(crate) fn group(table: &'static Table, stream: usize, seq: u64, batch: Batch
     Ok(Group { app_id: format!("local/{spool}"), last_seq: seq, rows: vec![rows] })
 }
 
-fn value(column: &Column, flow: u64, n: i64) -> Value {
+/// What a row of its table has in the column.
+pub(crate) fn value(column: &Column, flow: u64, n: i64) -> Value {
     let opened = MIDNIGHT + (flow % 80_000) as i64 * 1_000_000;
     let of_flow = scrambled(flow ^ (u64::from(column.id) << 40));
     let noise = (scrambled(of_flow ^ n as u64) % 64) as i64;
@@ -53,7 +54,7 @@ fn value(column: &Column, flow: u64, n: i64) -> Value {
 
 /// A number without pattern for each number (the finaliser of SplitMix64,
 /// Steele, Lea and Flood 2014).
-fn scrambled(number: u64) -> u64 {
+pub(crate) fn scrambled(number: u64) -> u64 {
     let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -11,6 +11,7 @@ mod lateness;
 mod memory;
 mod ndt7;
 mod process;
+mod query;
 mod statistics;
 
 use anyhow::Result;
@@ -35,6 +36,8 @@ enum What {
     Lateness(lateness::Options),
     /// What the tables cost: ingest, commits, log, compaction, bytes for each snapshot
     Lake(lake::Options),
+    /// How long queries take, and their memory
+    Query(query::Options),
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -45,5 +48,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         What::Hostile(options) => hostile::run(options),
         What::Lateness(options) => lateness::run(options),
         What::Lake(options) => lake::run_all(options),
+        What::Query(options) => query::run_all(options),
     }
 }

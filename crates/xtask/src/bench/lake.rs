@@ -64,7 +64,7 @@ pub(crate) fn run_all(options: &Options) -> Result<()> {
     }
 }
 
-fn figure(executable: &Path, arguments: &[&str]) -> Result<()> {
+pub(super) fn figure(executable: &Path, arguments: &[&str]) -> Result<()> {
     run(&mut program(&executable.to_string_lossy(), arguments))
 }
 
@@ -78,7 +78,7 @@ fn compaction(executable: &Path, files: &str) -> Result<()> {
 }
 
 /// Builds `benches/lake.rs`; the path of its executable.
-fn build(profile: &str) -> Result<PathBuf> {
+pub(super) fn build(profile: &str) -> Result<PathBuf> {
     let mut bench = cargo(&["bench", "--workspace", "--bench", "lake", "--no-run", "--locked"]);
     bench.args(["--profile", profile, "--message-format=json-render-diagnostics"]);
     let messages = output(&mut bench)?;
