@@ -1,10 +1,7 @@
 //! Who a stream comes from.
 
 use tonic::{Status, metadata::MetadataMap};
-
-mod tokens;
-
-pub use tokens::{TokenFileError, Tokens};
+use trigpoint_process::tokens::{self, Tokens};
 
 /// How streams are told apart by the account that opens them.
 ///
@@ -25,7 +22,9 @@ impl Authenticator {
         match self {
             Self::Local => Ok("local".to_owned()),
             Self::Tokens(tokens) => {
-                let token = bearer(metadata)
+                let header = metadata.get("authorization").and_then(|value| value.to_str().ok());
+                let token = header
+                    .and_then(tokens::bearer)
                     .ok_or_else(|| Status::unauthenticated("a bearer token is needed"))?;
                 tokens
                     .principal(token)
@@ -34,11 +33,4 @@ impl Authenticator {
             }
         }
     }
-}
-
-/// The token of `authorization: Bearer TOKEN` (RFC 6750, section 2.1).
-fn bearer(metadata: &MetadataMap) -> Option<&str> {
-    let value = metadata.get("authorization")?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -38,7 +38,7 @@ mod session;
 mod settings;
 mod stream;
 
-pub use authenticator::{Authenticator, TokenFileError, Tokens};
+pub use authenticator::Authenticator;
 pub use collector::{Collector, transport};
 pub use service::Service;
 pub use settings::{Annotation, Maintenance, Settings};

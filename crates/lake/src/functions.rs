@@ -24,12 +24,16 @@ use datafusion::logical_expr::ColumnarValue;
 mod addresses;
 mod approx_quantiles;
 pub(crate) mod array_length;
+mod bounded;
+mod concatenation;
 mod countif;
 mod geometric_mean;
 mod indexes;
 mod log_bucket;
 mod safe_divide;
 mod scamper_nodes;
+
+pub(crate) use concatenation::Concatenation;
 
 /// Makes every function known to the context.
 pub(crate) fn register(context: &SessionContext) -> Result<()> {
@@ -38,6 +42,7 @@ pub(crate) fn register(context: &SessionContext) -> Result<()> {
     for function in scalars.into_iter().chain(addresses::functions()).chain(indexes::functions()) {
         context.register_udf(function);
     }
+    bounded::register(context);
     context.register_udaf(approx_quantiles::function());
     context.register_udaf(countif::function());
     context.register_udaf(geometric_mean::function());

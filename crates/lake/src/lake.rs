@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
+use deltalake::DeltaTable;
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -15,7 +17,7 @@ use url::Url;
 
 use crate::table::Open;
 use crate::writes::Writes;
-use crate::{Error, Session, store_at};
+use crate::{Error, Limits, QueryError, Session, store_at};
 
 /// A lake: one Delta table per [`Table`], side by side below one root.
 ///
@@ -115,6 +117,11 @@ impl Lake {
         Session::new(self.clone())
     }
 
+    /// [`Lake::session`] whose queries take no more than `limits`.
+    pub fn session_within(&self, limits: &Limits) -> Result<Session, QueryError> {
+        Session::within(self.clone(), limits)
+    }
+
     /// The tables this lake knows, present or not.
     pub fn tables(&self) -> &[&'static Table] {
         &self.inner.definitions
@@ -124,10 +131,25 @@ impl Lake {
     pub(crate) async fn snapshot(
         &self,
         table: &'static Table,
-    ) -> Result<Option<deltalake::DeltaTable>, Error> {
+    ) -> Result<Option<DeltaTable>, Error> {
+        Ok(self.snapshot_of(table, Instant::now()).await?.map(|(delta, _)| delta))
+    }
+
+    /// A table's snapshot with everything that was committed before `not_before`,
+    /// and with nothing that was committed after the moment beside it; `None` while
+    /// nobody has made the table.
+    pub(crate) async fn snapshot_of(
+        &self,
+        table: &'static Table,
+        not_before: Instant,
+    ) -> Result<Option<(DeltaTable, Instant)>, Error> {
         let reader = self.reader(table).await;
         let mut reader = reader.lock().await;
-        Ok(self.refreshed(table, &mut reader).await?.map(|open| open.delta.clone()))
+        let of = |open: &Open| (open.delta.clone(), open.looked().until);
+        if let Some(open) = reader.as_ref().filter(|open| open.looked().from >= not_before) {
+            return Ok(Some(of(open)));
+        }
+        Ok(self.refreshed(table, &mut reader).await?.map(|open| of(open)))
     }
 
     async fn refreshed<'a>(

@@ -8,6 +8,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, SchemaRef};
@@ -16,7 +17,10 @@ use datafusion::common::{TableReference, internal_datafusion_err};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::{SQLOptions, SessionContext};
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 use deltalake::DeltaTable;
@@ -24,6 +28,7 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use trigpoint_record::Table;
 use trigpoint_record::tables::SNAPSHOTS;
 
+use crate::functions::Concatenation;
 use crate::{Error, Lake, functions, schema, views};
 
 mod fields;
@@ -31,11 +36,21 @@ mod mistake;
 mod naming;
 mod older;
 pub(crate) mod parse;
+mod plan;
+mod relations;
+mod resources;
+
+pub use plan::{Plan, Versions};
+pub use relations::Relation;
+pub use resources::Limits;
+use resources::Resources;
 
 /// Runs queries on one lake.
 #[derive(Debug, Clone)]
 pub struct Session {
     lake: Lake,
+    /// `None` for all that the machine has.
+    resources: Option<Arc<Resources>>,
 }
 
 /// A query that could not be answered.
@@ -59,6 +74,12 @@ pub enum QueryError {
         /// The column with the most similar name.
         nearest: Option<String>,
     },
+    /// It needs more memory or disk than it may take.
+    #[error(
+        "the query needs more than it may take ({0}); narrow its filter, select fewer columns or \
+         aggregate earlier"
+    )]
+    TooLarge(String),
     /// Anything else that DataFusion refuses: syntax, types, writing.
     #[error("{0}")]
     Refused(String),
@@ -74,16 +95,42 @@ pub struct Answer {
 
 impl Session {
     pub(crate) fn new(lake: Lake) -> Self {
-        Self { lake }
+        Self { lake, resources: None }
+    }
+
+    /// A session whose queries, all clones together, take no more than that.
+    pub(crate) fn within(lake: Lake, limits: &Limits) -> Result<Self, QueryError> {
+        let resources = Resources::new(limits).map_err(|error| {
+            let directory = limits.spill_directory.display();
+            QueryError::Refused(format!("cannot use `{directory}` for large queries: {error}"))
+        })?;
+        Ok(Self { lake, resources: Some(Arc::new(resources)) })
+    }
+
+    /// Bytes of rows that queries of this session keep in memory, as far as it
+    /// has limits.
+    pub fn memory_bytes(&self) -> usize {
+        self.resources.as_ref().map_or(0, |resources| resources.memory_bytes())
+    }
+
+    /// Bytes that queries of this session have on disk, as far as it has limits.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.resources.as_ref().map_or(0, |resources| resources.spilled_bytes())
     }
 
     /// Plans and starts one statement: SELECT, EXPLAIN, SHOW TABLES or DESCRIBE.
     pub async fn query(&self, sql: &str) -> Result<Answer, QueryError> {
+        self.plan(sql).await?.execute().await
+    }
+
+    /// Plans one statement over the tables as they are now, and starts nothing.
+    pub async fn plan(&self, sql: &str) -> Result<Plan, QueryError> {
         let explain = |error: DataFusionError| mistake::explain(&error, &[]);
-        let context = context().map_err(explain)?;
+        let runtime = self.resources.as_ref().map(|resources| Arc::clone(&resources.runtime));
+        let context = context(runtime).map_err(explain)?;
         let lower_case = parse::spelled(sql, &BTreeSet::new()).map_err(explain)?;
         let named = context.state().resolve_table_references(&lower_case).map_err(explain)?;
-        let read = self.register(&context, &named).await?;
+        let (read, versions) = self.register(&context, &named).await?;
 
         let columns = || read.iter().flat_map(|schema| schema.fields().iter().map(AsRef::as_ref));
         let names = named.iter().flat_map(|name| [name.schema(), Some(name.table())]);
@@ -92,23 +139,31 @@ impl Session {
         let mut statement = parse::spelled(sql, &known).map_err(explain)?;
         naming::name_fields(&mut statement);
 
-        let explain = |error: DataFusionError| mistake::explain(&error, &fields::paths(columns()));
-        match start(&context, statement, &parse::given_names(sql), &explain).await {
+        let columns = Arc::new(fields::paths(columns()));
+        let explain = |error: DataFusionError| mistake::explain(&error, &columns);
+        let plan = planned(&context, statement, &parse::given_names(sql), &explain).await;
+        match plan {
             Err(QueryError::Refused(reason)) => {
                 let unknown = self.unknown_table(&context, &named)?;
                 Err(unknown.unwrap_or(QueryError::Refused(reason)))
             }
-            answer => answer,
+            plan => Ok(Plan {
+                state: context.state(),
+                plan: plan?,
+                versions,
+                columns,
+                resources: self.resources.clone(),
+            }),
         }
     }
 
     /// Makes known to the context what the names need; returns the columns of
-    /// the tables and views that they are of.
+    /// the tables and views that they are of, and which versions are read.
     async fn register(
         &self,
         context: &SessionContext,
         named: &[TableReference],
-    ) -> Result<Vec<SchemaRef>, QueryError> {
+    ) -> Result<(Vec<SchemaRef>, Versions), QueryError> {
         let explain = |error: DataFusionError| mistake::explain(&error, &[]);
         let state = context.state();
         let views = if named.iter().any(|name| name.schema() == Some(INFORMATION_SCHEMA)) {
@@ -118,20 +173,31 @@ impl Session {
         };
         let views = views::over(views.map_err(explain)?, self.lake.tables());
         let needed = views::needed(&state, named).map_err(explain)?;
-        let mut read = Vec::new();
+        let (mut read, mut versions) = (Vec::new(), Versions::new());
         let mut snapshots = None;
         // Last committed, first loaded: `tables` has the order of commits, so
-        // that a test which is visible here finds all of its snapshots.
+        // that a test which is visible here finds all of its snapshots.  For that
+        // each is looked up after the end of the look at the one before it.
+        let mut not_before = self.resources.as_ref().map_or_else(Instant::now, |resources| {
+            let now = Instant::now();
+            now.checked_sub(resources.snapshot_age).unwrap_or(now)
+        });
         for table in self.lake.tables().iter().rev() {
             let is_it = |name: &TableReference| name.table() == table.name;
             let is_named = named.iter().any(is_it);
             // Only what the query needs is loaded; the rest is there for SHOW.
-            let is_needed = is_named || needed.iter().flat_map(|view| &view.names).any(is_it);
-            let stored = if is_needed { self.lake.snapshot(table).await? } else { None };
-            if table.name == SNAPSHOTS.name {
-                snapshots.clone_from(&stored);
-            }
-            let provider = provider(table, stored, context).await?;
+            let provider = if is_named || needed.iter().flat_map(|view| &view.names).any(is_it) {
+                let snapshot = self.lake.snapshot_of(table, not_before).await?;
+                not_before = snapshot.as_ref().map_or(not_before, |(_, until)| *until);
+                let stored = snapshot.map(|(delta, _)| delta);
+                versions.insert(table.name, stored.as_ref().and_then(DeltaTable::version));
+                if table.name == SNAPSHOTS.name {
+                    snapshots.clone_from(&stored);
+                }
+                provider(table, stored, context).await?
+            } else {
+                empty(table)?
+            };
             if is_named {
                 read.push(provider.schema());
             }
@@ -145,7 +211,7 @@ impl Session {
                 read.push(provider.schema());
             }
         }
-        Ok(read)
+        Ok((read, versions))
     }
 
     /// The first name of a refused query that is no table.
@@ -161,7 +227,7 @@ impl Session {
         let there: Vec<_> = tables.chain(views.map(|view| view.view.reference())).collect();
         let is_known = |name: &TableReference| match name.schema() {
             None => there.contains(name) || state.table_functions().contains_key(name.table()),
-            Some("public") => there.contains(&TableReference::bare(name.table())),
+            Some(PUBLIC) => there.contains(&TableReference::bare(name.table())),
             Some(schema) => schema == INFORMATION_SCHEMA || there.contains(name),
         };
         let unknown = named.iter().find(|name| !is_known(name));
@@ -175,9 +241,7 @@ async fn provider(
     stored: Option<DeltaTable>,
     context: &SessionContext,
 ) -> Result<Arc<dyn TableProvider>, QueryError> {
-    let Some(delta) = stored else {
-        return empty(table);
-    };
+    let Some(delta) = stored else { return empty(table) };
     delta.update_datafusion_session(&context.state()).map_err(Error::delta("read", table.name))?;
     let explain = |error| mistake::explain(&error, &[]);
     let stored = delta.table_provider().await.map_err(explain)?;
@@ -186,8 +250,10 @@ async fn provider(
 }
 
 /// A context without tables.
-fn context() -> Result<SessionContext, DataFusionError> {
-    let mut config = SessionConfig::new().with_information_schema(true);
+fn context(runtime: Option<Arc<RuntimeEnv>>) -> Result<SessionContext, DataFusionError> {
+    let mut config = SessionConfig::new()
+        .with_information_schema(true)
+        .with_default_catalog_and_schema(CATALOG, PUBLIC);
     // `parse::spelled` does that.
     config.options_mut().sql_parser.enable_ident_normalization = false;
     // As in BigQuery and Spark: NULL is the least of all values.
@@ -195,17 +261,17 @@ fn context() -> Result<SessionContext, DataFusionError> {
     // It compares comments of columns too, which DataFusion 55 forgets on the way to
     // a field of a struct that a view makes of them.
     config.options_mut().execution.skip_physical_aggregate_schema_check = true;
-    let catalog = config.options().catalog.default_catalog.clone();
     let state = SessionStateBuilder::new()
         .with_config(config)
-        .with_expr_planners(vec![Arc::new(fields::FieldsByName)])
+        .with_expr_planners(vec![Arc::new(fields::FieldsByName), Arc::new(Concatenation::new())])
         .with_default_features()
+        .with_runtime_env(runtime.unwrap_or_default())
         .build();
     let context = SessionContext::new_with_state(state);
     functions::register(&context)?;
     let catalog = context
-        .catalog(&catalog)
-        .ok_or_else(|| internal_datafusion_err!("the session has no catalog `{catalog}`"))?;
+        .catalog(CATALOG)
+        .ok_or_else(|| internal_datafusion_err!("the session has no catalog `{CATALOG}`"))?;
     for schema in views::SCHEMAS {
         catalog.register_schema(schema, Arc::new(MemorySchemaProvider::new()))?;
     }
@@ -214,12 +280,13 @@ fn context() -> Result<SessionContext, DataFusionError> {
     Ok(context)
 }
 
-async fn start(
+/// A statement as a plan that only reads.
+async fn planned(
     context: &SessionContext,
     statement: Statement,
     spellings: &HashMap<String, String>,
     explain: &impl Fn(DataFusionError) -> QueryError,
-) -> Result<Answer, QueryError> {
+) -> Result<LogicalPlan, QueryError> {
     let plan = context.state().statement_to_plan(statement).await.map_err(explain)?;
     SQLOptions::new()
         .with_allow_ddl(false)
@@ -227,11 +294,13 @@ async fn start(
         .with_allow_statements(false)
         .verify_plan(&plan)
         .map_err(|_| QueryError::Refused(READ_ONLY.to_owned()))?;
-    let plan = naming::spell_columns(plan, spellings).map_err(explain)?;
-    let frame = context.execute_logical_plan(plan).await.map_err(explain)?;
-    let stream = frame.execute_stream().await.map_err(explain)?;
-    Ok(Answer { stream })
+    naming::spell_columns(plan, spellings).map_err(explain)
 }
+
+/// What everything is in.
+pub const CATALOG: &str = "trigpoint";
+/// The schema of the tables.
+const PUBLIC: &str = "public";
 
 const INFORMATION_SCHEMA: &str = "information_schema";
 
@@ -242,6 +311,16 @@ fn empty(table: &'static Table) -> Result<Arc<dyn TableProvider>, QueryError> {
 }
 
 impl Answer {
+    /// Rows that come from elsewhere.
+    pub fn new(
+        schema: SchemaRef,
+        batches: impl Stream<Item = Result<RecordBatch, QueryError>> + Send + 'static,
+    ) -> Self {
+        let batches =
+            batches.map(|batch| batch.map_err(|error| DataFusionError::External(Box::new(error))));
+        Self { stream: Box::pin(RecordBatchStreamAdapter::new(schema, batches)) }
+    }
+
     /// Names and types of the columns.
     pub fn schema(&self) -> SchemaRef {
         self.stream.schema()

@@ -4,6 +4,8 @@
 //! anew: opening a table again for each commit triples its time
 //! (reference/dataplane.md, section 5).
 
+use std::time::Instant;
+
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, MetadataExt as _};
 use deltalake::logstore::LogStoreRef;
@@ -39,11 +41,22 @@ pub(crate) struct Open {
     /// Up to this version the log is known to be durable.
     durable: Option<u64>,
     markers: Markers,
+    looked: Looked,
+}
+
+/// When the newest version was last looked for: what was committed before the
+/// beginning is in the snapshot, what was committed after the end is not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Looked {
+    pub(crate) from: Instant,
+    pub(crate) until: Instant,
 }
 
 impl Open {
     fn new(definition: &'static Table, delta: DeltaTable) -> Self {
-        Self { definition, delta, durable: None, markers: Markers::default() }
+        let now = Instant::now();
+        let looked = Looked { from: now, until: now };
+        Self { definition, delta, durable: None, markers: Markers::default(), looked }
     }
 
     /// The table for reading, or `None` while nobody has made it.
@@ -134,10 +147,17 @@ impl Open {
 
     /// Takes in what was committed since the last look.
     pub(crate) async fn refresh(&mut self) -> Result<(), Error> {
+        let from = Instant::now();
         self.delta
             .update_incremental(None)
             .await
-            .map_err(Error::delta("load", self.definition.name))
+            .map_err(Error::delta("load", self.definition.name))?;
+        self.looked = Looked { from, until: Instant::now() };
+        Ok(())
+    }
+
+    pub(crate) fn looked(&self) -> Looked {
+        self.looked
     }
 
     /// Makes durable what this process has seen of the log, before anybody

@@ -90,6 +90,14 @@ pub(crate) struct Wanted {
 }
 
 impl View {
+    pub(crate) fn schema(&self) -> &'static str {
+        self.schema
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
     pub(crate) fn reference(&self) -> TableReference {
         TableReference::partial(self.schema, self.name)
     }

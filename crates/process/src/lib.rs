@@ -1,6 +1,6 @@
 //! What every Trigpoint process does the same way: settings and exit codes,
-//! telemetry, the admin endpoint, TLS files, facts about the host, and the
-//! phases of shutdown (ARCHITECTURE.md, "Shutdown").
+//! telemetry, the admin endpoint, TLS and token files, facts about the host, and
+//! the phases of shutdown (ARCHITECTURE.md, "Shutdown").
 //!
 //! This crate must never know what a process serves.
 
@@ -14,6 +14,7 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod termination;
 pub mod tls;
+pub mod tokens;
 
 pub use exit::Failure;
 pub use shutdown::{Phase, Shutdown};

@@ -11,8 +11,9 @@ use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, ServerTlsConfig};
 use tracing::{error, info};
-use trigpoint_collector::{Authenticator, Collector, Settings, Tokens};
+use trigpoint_collector::{Authenticator, Collector, Settings};
 use trigpoint_process::admin::{self, Admin};
+use trigpoint_process::tokens::Tokens;
 use trigpoint_process::{Failure, Phase, Shutdown, duration, limits, tls};
 
 use crate::annotation::AnnotationFlags;

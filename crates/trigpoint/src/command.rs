@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 use trigpoint_process::{Failure, telemetry};
 
 use crate::{
-    annotation, collector, completions, lake, query, speedtest, standalone, tables, trace, version,
+    annotation, collector, completions, lake, query, query_service, speedtest, standalone, tables,
+    trace, version,
 };
 
 /// A measurement station for the internet: run it, test against it, query what it saw
@@ -27,6 +28,7 @@ enum Command {
     Annotation(annotation::Options),
     Tables(tables::Options),
     Collector(collector::Options),
+    QueryService(query_service::Options),
     Version(version::Options),
     Completions(completions::Options),
 }
@@ -35,7 +37,7 @@ impl CommandLine {
     /// Runs the subcommand on a runtime of its own.
     pub(crate) fn run(self) -> Result<(), Failure> {
         self.telemetry.init(match self.command {
-            Command::Collector(_) => telemetry::SERVICE,
+            Command::Collector(_) | Command::QueryService(_) => telemetry::SERVICE,
             _ => telemetry::PERSON,
         });
         let runtime = tokio::runtime::Runtime::new()?;
@@ -49,6 +51,7 @@ impl CommandLine {
                 Command::Annotation(options) => annotation::run(&options),
                 Command::Tables(options) => tables::run(&options),
                 Command::Collector(options) => collector::run(options).await,
+                Command::QueryService(options) => query_service::run(options).await,
                 Command::Version(options) => version::run(&options),
                 Command::Completions(options) => completions::run(&options),
             }

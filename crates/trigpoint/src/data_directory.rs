@@ -78,6 +78,11 @@ impl DataDirectory {
         self.path.join("traces-spool")
     }
 
+    /// What queries keep on disk while they run.
+    pub(crate) fn spill(&self) -> PathBuf {
+        self.path.join("spill")
+    }
+
     /// Certificates that were made here.
     pub(crate) fn tls(&self) -> PathBuf {
         self.path.join("tls")

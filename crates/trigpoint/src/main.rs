@@ -8,6 +8,7 @@ mod data_directory;
 mod lake;
 mod maintenance;
 mod query;
+mod query_service;
 mod speedtest;
 mod standalone;
 mod tables;

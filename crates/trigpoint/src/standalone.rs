@@ -21,6 +21,7 @@ use crate::data_directory::DataDirectory;
 use crate::maintenance;
 
 mod announcement;
+mod questions;
 mod trial;
 mod visibility;
 
@@ -53,6 +54,8 @@ pub(crate) struct Options {
     serving: Flags,
     #[command(flatten)]
     tracing: trigpoint_traceroute::TracingFlags,
+    #[command(flatten)]
+    questions: questions::QuestionFlags,
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
@@ -63,6 +66,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let maintenance = options.maintenance.settings();
     Station::check(&settings).map_err(Error::into_failure)?;
     let databases = options.annotation.databases()?;
+    let questions = options.questions.check(&options.data)?;
     if options.check_config {
         options.data.lake()?;
         writeln!(io::stdout(), "the configuration is good")?;
@@ -86,6 +90,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .add_service(collector.service(Authenticator::Local))
         .serve_with_incoming(incoming);
     tokio::spawn(ingest);
+    let questions = questions.serve(&lake, &shutdown)?;
 
     announcement::print_name(&options.data)?;
     let (ws, wss) = addresses(&station)?;
@@ -97,7 +102,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     if !options.exit {
         announcement::print_uses(ws, wss, &options.data)?;
     }
-    announcement::print_questions(&options.data)?;
+    announcement::print_questions(&options.data, questions)?;
     if !options.exit {
         announcement::print_end()?;
         let trial = tried.as_deref().unwrap_or_default().to_vec();

@@ -29,6 +29,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("trigpoint-traceroute", 3, &[]),
     ("trigpoint-speedtest", 3, &[]),
     ("trigpoint-collector", 3, &[]),
+    ("trigpoint-query", 3, &[]),
     ("trigpoint", 4, &[]),
     ("trigpoint-station", 4, &[]),
     ("trigpoint-testkit", 1, &[]),
@@ -54,7 +55,8 @@ const ONE_VERSION: &[&str] = &[
 const RESTRICTED: &[(&str, &[&str])] = &[
     ("datafusion", &["trigpoint-lake"]),
     ("deltalake", &["trigpoint-lake"]),
-    ("arrow", &["trigpoint-lake", "trigpoint-collector"]),
+    ("arrow", &["trigpoint-lake", "trigpoint-collector", "trigpoint-query"]),
+    ("arrow-flight", &["trigpoint-query"]),
     ("netlink-sys", &["trigpoint-sockdiag"]),
 ];
 

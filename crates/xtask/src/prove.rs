@@ -43,7 +43,7 @@ const SUITES: &[(&str, &[&str])] = &[
     ("clients", &["real_clients"]),
     ("engines", &["engines"]),
     ("annotation", &["annotation"]),
-    ("research", &["research"]),
+    ("research", &["research", "flight_sql"]),
 ];
 
 const FUZZ_TARGETS: &[&str] = &[
@@ -132,9 +132,10 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
             test.env("ADDRESS_MODULES", tools::address_modules()?);
         }
         "research" => {
-            tools::debian(&[("java", "openjdk-17-jre-headless"), ("mvn", "maven")])?;
+            tools::debian(&[("javac", "openjdk-17-jdk-headless"), ("mvn", "maven")])?;
             test.env("ENGINES_PYTHON", tools::engines()?);
             test.env("SPARK_JARS", tools::delta_spark()?);
+            test.env("FLIGHT_SQL_JDBC", tools::flight_sql_jdbc()?);
         }
         _ => {}
     }

@@ -18,7 +18,7 @@ const ADDRESSES: [&str; 2] = [
     "@ip-location-db/geo-whois-asn-country-mmdb@2.3.2026061719",
     "@ip-location-db/asn@2.3.2026061719",
 ];
-const ENGINES: [&str; 8] = [
+const ENGINES: [&str; 9] = [
     "polars==2.1.0",
     "deltalake==1.6.6",
     "pyarrow==26.0.1",
@@ -27,7 +27,12 @@ const ENGINES: [&str; 8] = [
     "chdb==4.4.0",
     "pyspark==4.0.1",
     "matplotlib==3.11.2",
+    "adbc-driver-flightsql==1.13.0",
 ];
+const FLIGHT_SQL_JDBC: (&str, &str) = (
+    "org.apache.arrow:flight-sql-jdbc-driver:18.3.0",
+    "org/apache/arrow/flight-sql-jdbc-driver/18.3.0/flight-sql-jdbc-driver-18.3.0.jar",
+);
 const DELTA_SPARK: &str = "io.delta:delta-spark_2.13:4.0.0";
 const DELTA_SPARK_JARS: [&str; 3] = [
     "io/delta/delta-spark_2.13/4.0.0/delta-spark_2.13-4.0.0.jar",
@@ -154,6 +159,17 @@ pub(crate) fn spark_on_s3() -> Result<String> {
         }
     }
     Ok(with_commas(&HADOOP_AWS.map(|(_, jar)| repository.join(jar))))
+}
+
+/// Arrow's JDBC driver, all that it needs within; the path of its jar.
+pub(crate) fn flight_sql_jdbc() -> Result<PathBuf> {
+    let (artifact, jar) = FLIGHT_SQL_JDBC;
+    let jar = maven_repository()?.join(jar);
+    if !jar.exists() {
+        let (artifact, alone) = (format!("-Dartifact={artifact}"), "-Dtransitive=false");
+        run(&mut program("mvn", &["-q", "dependency:get", alone, &artifact]))?;
+    }
+    Ok(jar)
 }
 
 fn maven_repository() -> Result<PathBuf> {

@@ -1,11 +1,12 @@
 //! How streams end, and what else may happen to them.
 
 use tonic::Code;
+use trigpoint_process::tokens::Tokens;
 use trigpoint_record::tables::{SNAPSHOTS, SPEED_TESTS};
 use trigpoint_wire::ingest::RetryReason;
 
 use crate::{
-    Authenticator, Settings, Tokens,
+    Authenticator, Settings,
     testing::{Fixture, Station, hello, never, quick},
 };
 

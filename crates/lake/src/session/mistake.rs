@@ -38,7 +38,13 @@ pub(super) fn explain(error: &DataFusionError, columns: &[String]) -> QueryError
         let nearest = nearest(name, valid.chain(columns.iter().map(String::as_str)));
         return QueryError::UnknownColumn { name: name.to_owned(), nearest };
     }
-    QueryError::Refused(message(error))
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(reason) => QueryError::TooLarge(one_line(reason)),
+        DataFusionError::External(other) if other.is::<QueryError>() => {
+            QueryError::Refused(one_line(&other.to_string()))
+        }
+        _ => QueryError::Refused(message(error)),
+    }
 }
 
 /// The error on one line, without DataFusion's own prefixes.
@@ -53,6 +59,10 @@ fn message(error: &DataFusionError) -> String {
     let text = prefixes
         .iter()
         .fold(text.as_str(), |text, prefix| text.strip_prefix(prefix).unwrap_or(text));
+    one_line(text)
+}
+
+fn one_line(text: &str) -> String {
     text.lines().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
 }
 

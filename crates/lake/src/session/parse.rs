@@ -18,6 +18,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Wor
 pub(super) fn spelled(sql: &str, known: &BTreeSet<String>) -> Result<Statement> {
     let dialect = GenericDialect {};
     let mut tokens = tokens(sql, &dialect)?;
+    number_parameters(&mut tokens);
     for token in &mut tokens {
         if let Some(word) = unquoted(&mut token.token)
             && !known.contains(&word.value)
@@ -55,6 +56,22 @@ pub(super) fn given_names(sql: &str) -> HashMap<String, String> {
         }
     }
     names
+}
+
+/// Makes `$1`, `$2` and so on of each `?`, as JDBC writes parameters.
+fn number_parameters(tokens: &mut [TokenWithSpan]) {
+    let mut number = 0;
+    for token in tokens {
+        let is_parameter = match &token.token {
+            Token::Question => true,
+            Token::Placeholder(name) => name == "?",
+            _ => false,
+        };
+        if is_parameter {
+            number += 1;
+            token.token = Token::Placeholder(format!("${number}"));
+        }
+    }
 }
 
 fn unquoted(token: &mut Token) -> Option<&mut Word> {

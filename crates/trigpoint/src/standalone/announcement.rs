@@ -36,13 +36,16 @@ pub(super) fn print_uses(ws: SocketAddr, wss: SocketAddr, data: &DataDirectory) 
     stdout.flush()
 }
 
-/// How to get at the data, now and later.
-pub(super) fn print_questions(data: &DataDirectory) -> io::Result<()> {
+/// How to get at the data, now and later; `service` answers while this runs.
+pub(super) fn print_questions(data: &DataDirectory, service: Option<SocketAddr>) -> io::Result<()> {
     let (program, directory) = (program(), data.flag());
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "Ask it")?;
     writeln!(stdout, "  for results    {program} query{directory} \"{QUERY}\"")?;
     writeln!(stdout, "  for columns    {program} tables")?;
+    if let Some(service) = service {
+        writeln!(stdout, "  from elsewhere grpc://{service} (Flight SQL: Python, JDBC)")?;
+    }
     stdout.flush()
 }
 

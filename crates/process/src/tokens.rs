@@ -1,4 +1,5 @@
-//! The static token file: one account and its token per line.
+//! The static token file: one account and its token per line, and how a client
+//! shows its token.
 
 use std::{
     fmt, fs, io,
@@ -41,7 +42,7 @@ pub enum TokenFileError {
         /// Counted from 1.
         line: usize,
     },
-    /// Nobody could open a stream.
+    /// Nobody could come in.
     #[error("the token file holds no token")]
     Empty,
 }
@@ -78,7 +79,7 @@ impl Tokens {
 
     /// The account of a token.  Takes as long for a token that is nearly right
     /// as for one that is not at all.
-    pub(super) fn principal(&self, token: &str) -> Option<&str> {
+    pub fn principal(&self, token: &str) -> Option<&str> {
         let mut found = None;
         for entry in &self.0 {
             if same(entry.token.as_bytes(), token.as_bytes()) {
@@ -87,6 +88,12 @@ impl Tokens {
         }
         found
     }
+}
+
+/// The token of a header `authorization: Bearer TOKEN` (RFC 6750, section 2.1).
+pub fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn entry(line: &str) -> Option<Entry> {

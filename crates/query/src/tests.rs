@@ -1,0 +1,6 @@
+//! The service over real sockets, asked by Arrow's own client.
+
+mod answers;
+mod hostile;
+mod limits;
+mod listings;
