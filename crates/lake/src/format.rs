@@ -8,14 +8,11 @@ use std::str::FromStr;
 
 use arrow::json::writer::{JsonArray, LineDelimited, WriterBuilder};
 use futures::TryStreamExt as _;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
 
 use crate::session::{Answer, QueryError};
 
 mod cell;
+mod parquet;
 mod table;
 
 /// How a result is written.
@@ -33,7 +30,7 @@ pub enum Format {
     Json,
     /// One object to a line.
     JsonLines,
-    /// One Parquet file.
+    /// One Parquet file, which says where it comes from.
     Parquet,
 }
 
@@ -105,7 +102,7 @@ pub async fn write(
         Format::Csv => csv(answer, output).await,
         Format::Json => json(answer, output).await,
         Format::JsonLines => json_lines(answer, output).await,
-        Format::Parquet => parquet(answer, output).await,
+        Format::Parquet => parquet::write(answer, output).await,
     }
 }
 
@@ -152,25 +149,6 @@ async fn json_lines(answer: Answer, output: &mut (dyn Write + Send)) -> Result<u
         writer.write(&cell::with_text_keys(&batch).map_err(failed)?).map_err(failed)?;
     }
     writer.finish().map_err(failed)?;
-    Ok(rows)
-}
-
-async fn parquet(answer: Answer, output: &mut (dyn Write + Send)) -> Result<u64, FormatError> {
-    let format = Format::Parquet;
-    let level = ZstdLevel::try_new(3).map_err(|error| format.failed(error))?;
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
-    // Arrow's own types (string views) say nothing to other readers.
-    let options =
-        ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(output, answer.schema(), options)
-        .map_err(|error| format.failed(error))?;
-    let mut rows = 0;
-    let mut batches = answer.into_stream();
-    while let Some(batch) = batches.try_next().await? {
-        rows += batch.num_rows() as u64;
-        writer.write(&batch).map_err(|error| format.failed(error))?;
-    }
-    writer.close().map_err(|error| format.failed(error))?;
     Ok(rows)
 }
 

@@ -6,32 +6,30 @@
 //! Must never read a table by listing its files.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, SchemaRef};
 use datafusion::catalog::{MemorySchemaProvider, TableProvider};
 use datafusion::common::{TableReference, internal_datafusion_err};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::{SQLOptions, SessionContext};
 use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 use deltalake::DeltaTable;
-use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use trigpoint_record::Table;
 use trigpoint_record::tables::SNAPSHOTS;
 
 use crate::functions::Concatenation;
 use crate::{Error, Lake, functions, schema, views};
 
+mod answer;
 mod fields;
+mod integers;
 mod mistake;
 mod naming;
 mod older;
@@ -40,6 +38,7 @@ mod plan;
 mod relations;
 mod resources;
 
+pub use answer::{Answer, Origin};
 pub use plan::{Plan, Versions};
 pub use relations::Relation;
 pub use resources::Limits;
@@ -86,11 +85,6 @@ pub enum QueryError {
     /// The lake could not be read.
     #[error(transparent)]
     Lake(#[from] Error),
-}
-
-/// The rows that answer a query, as they are found.
-pub struct Answer {
-    stream: SendableRecordBatchStream,
 }
 
 impl Session {
@@ -149,7 +143,8 @@ impl Session {
             }
             plan => Ok(Plan {
                 state: context.state(),
-                plan: plan?,
+                logical: plan?,
+                sql: Arc::from(sql),
                 versions,
                 columns,
                 resources: self.resources.clone(),
@@ -190,7 +185,8 @@ impl Session {
                 let snapshot = self.lake.snapshot_of(table, not_before).await?;
                 not_before = snapshot.as_ref().map_or(not_before, |(_, until)| *until);
                 let stored = snapshot.map(|(delta, _)| delta);
-                versions.insert(table.name, stored.as_ref().and_then(DeltaTable::version));
+                versions
+                    .insert(table.name.to_owned(), stored.as_ref().and_then(DeltaTable::version));
                 if table.name == SNAPSHOTS.name {
                     snapshots.clone_from(&stored);
                 }
@@ -308,39 +304,6 @@ const READ_ONLY: &str = "queries only read: use SELECT, EXPLAIN, SHOW TABLES or 
 
 fn empty(table: &'static Table) -> Result<Arc<dyn TableProvider>, QueryError> {
     Ok(Arc::new(EmptyTable::new(schema::arrow_schema(table)?)))
-}
-
-impl Answer {
-    /// Rows that come from elsewhere.
-    pub fn new(
-        schema: SchemaRef,
-        batches: impl Stream<Item = Result<RecordBatch, QueryError>> + Send + 'static,
-    ) -> Self {
-        let batches =
-            batches.map(|batch| batch.map_err(|error| DataFusionError::External(Box::new(error))));
-        Self { stream: Box::pin(RecordBatchStreamAdapter::new(schema, batches)) }
-    }
-
-    /// Names and types of the columns.
-    pub fn schema(&self) -> SchemaRef {
-        self.stream.schema()
-    }
-
-    /// All rows at once.
-    pub async fn collect(self) -> Result<Vec<RecordBatch>, QueryError> {
-        self.into_stream().try_collect().await
-    }
-
-    /// The rows as they are found.
-    pub fn into_stream(self) -> impl Stream<Item = Result<RecordBatch, QueryError>> + Send {
-        self.stream.map(|batch| batch.map_err(|error| mistake::explain(&error, &[])))
-    }
-}
-
-impl fmt::Debug for Answer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Answer").field("schema", &self.schema()).finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

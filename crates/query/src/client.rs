@@ -5,10 +5,13 @@ use std::time::Duration;
 use arrow_flight::FlightInfo;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::client::FlightSqlServiceClient;
+use chrono::Utc;
 use futures::{StreamExt as _, TryStreamExt as _};
 use rustls::RootCertStore;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri};
-use trigpoint_lake::{Answer, QueryError};
+use trigpoint_lake::{Answer, Origin, QueryError};
+
+use crate::shape;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
 
@@ -90,6 +93,7 @@ impl Client {
     /// Asks one statement.
     pub async fn query(&mut self, sql: &str) -> Result<Answer, ClientError> {
         let refused = |error| ClientError::Refused(words(&error));
+        let time = Utc::now();
         let info = self.flight.execute(sql.to_owned(), None).await.map_err(refused)?;
         let ticket = ticket(&info).ok_or_else(|| {
             ClientError::Refused("the service gave no ticket for rows".to_owned())
@@ -103,7 +107,9 @@ impl Client {
             .ok_or_else(|| ClientError::Refused("the service sent no schema".to_owned()))?;
         let rows = futures::stream::iter(first.map(Ok)).chain(batches);
         let rows = rows.map_err(|error| QueryError::Refused(words(&error)));
-        Ok(Answer::new(schema, rows))
+        let versions = shape::versions(&schema);
+        let origin = Origin { sql: sql.to_owned(), time, versions };
+        Ok(Answer::new(origin, schema, rows))
     }
 }
 

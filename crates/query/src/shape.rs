@@ -27,6 +27,12 @@ pub(crate) fn json(versions: &Versions) -> String {
     serde_json::json!(versions).to_string()
 }
 
+/// What [`of_answer`] said of the versions; none of another service's answer.
+pub(crate) fn versions(told: &Schema) -> Versions {
+    let versions = told.metadata().get(VERSIONS).and_then(|json| serde_json::from_str(json).ok());
+    versions.unwrap_or_default()
+}
+
 /// The columns of parameters or of a table, as a client is told them.
 pub(crate) fn of_columns(schema: &Schema) -> Schema {
     Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>())

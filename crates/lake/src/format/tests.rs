@@ -1,6 +1,7 @@
 use super::*;
 use crate::testing::{READINGS, csv, group, ints, lake, reading, rows, sent};
 use crate::{Description, Group, Lake, Rows, Sent, Shape};
+use ::parquet::file::metadata::RowGroupMetaData;
 use trigpoint_record::Value;
 
 async fn filled() -> (tempfile::TempDir, Lake) {
@@ -94,7 +95,7 @@ async fn parquet_reads_back_the_same() {
     let mut output = Vec::new();
     let answer = lake.session().query("SELECT * FROM readings ORDER BY n").await.unwrap();
     assert_eq!(write(answer, Format::Parquet, &mut output).await.unwrap(), 2);
-    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(
+    let reader = ::parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(
         bytes::Bytes::from(output),
         1024,
     )
@@ -106,6 +107,47 @@ async fn parquet_reads_back_the_same() {
     assert_eq!(kind("flow_id"), "Utf8");
     assert_eq!(kind("opened_time"), "Timestamp(µs, \"UTC\")");
     assert_eq!(batches[0]["nodes"].len(), 2);
+}
+
+#[tokio::test]
+async fn parquet_says_where_it_comes_from() {
+    let (_directory, lake) = filled().await;
+    lake.append(&READINGS, vec![group("b", 1, "g")]).await.unwrap();
+    let sql = "SELECT count(*) AS readings FROM readings, events";
+    let answer = lake.session().query(sql).await.unwrap();
+    let asked = answer.origin().time;
+    let mut output = Vec::new();
+    write(answer, Format::Parquet, &mut output).await.unwrap();
+    let reader = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(
+        bytes::Bytes::from(output),
+    )
+    .unwrap();
+    let metadata = reader.metadata().file_metadata().key_value_metadata().unwrap();
+    let value = |key: &str| {
+        metadata.iter().find(|entry| entry.key == key).and_then(|entry| entry.value.as_deref())
+    };
+    assert_eq!(value("trigpoint.query"), Some(sql));
+    // Version 0 made the table; of `events` there is none yet.
+    assert_eq!(value("trigpoint.versions"), Some(r#"{"events":null,"readings":2}"#));
+    let time = value("trigpoint.queriedTime").unwrap().parse::<chrono::DateTime<chrono::Utc>>();
+    assert_eq!(time.unwrap().timestamp_micros(), asked.timestamp_micros());
+}
+
+#[tokio::test]
+async fn a_long_result_becomes_row_groups_that_a_reader_can_hold() {
+    let directory = tempfile::tempdir().unwrap();
+    let lake = lake(&directory);
+    let sql = "SELECT value FROM generate_series(1, 300000)";
+    let answer = lake.session().query(sql).await.unwrap();
+    let mut output = Vec::new();
+    assert_eq!(write(answer, Format::Parquet, &mut output).await.unwrap(), 300_000);
+    let reader = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(
+        bytes::Bytes::from(output),
+    )
+    .unwrap();
+    let groups = reader.metadata().row_groups();
+    let rows: Vec<_> = groups.iter().map(RowGroupMetaData::num_rows).collect();
+    assert_eq!(rows, [131_072, 131_072, 37_856]);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, SchemaRef};
+use chrono::Utc;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SessionContext;
@@ -13,18 +14,19 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 
 use super::resources::Resources;
-use super::{Answer, QueryError, mistake};
+use super::{Answer, Origin, QueryError, mistake};
 
 /// The version of each table that a query reads; `None` for one that nobody has
 /// made yet.
-pub type Versions = BTreeMap<&'static str, Option<u64>>;
+pub type Versions = BTreeMap<String, Option<u64>>;
 
 /// One statement over the tables as they were when it was planned.  Cheap to
 /// clone, and may be executed any number of times.
 #[derive(Clone)]
 pub struct Plan {
     pub(super) state: SessionState,
-    pub(super) plan: LogicalPlan,
+    pub(super) logical: LogicalPlan,
+    pub(super) sql: Arc<str>,
     pub(super) versions: Versions,
     /// Columns of the tables that it reads, for messages.
     pub(super) columns: Arc<Vec<String>>,
@@ -44,7 +46,7 @@ impl Plan {
         let analyzed = self
             .state
             .analyzer()
-            .execute_and_check(self.plan.clone(), config, |_, _| {})
+            .execute_and_check(self.logical.clone(), config, |_, _| {})
             .map_err(|error| self.explain(&error))?;
         Ok(Arc::new(analyzed.schema().as_arrow().clone()))
     }
@@ -52,7 +54,7 @@ impl Plan {
     /// The parameters `$1`, `$2` and so on that it wants, in that order; a `?`
     /// is the next of them.  Those of unknown type are text.
     pub fn parameters(&self) -> Result<Vec<Field>, QueryError> {
-        let wanted = self.plan.get_parameter_fields().map_err(|error| self.explain(&error))?;
+        let wanted = self.logical.get_parameter_fields().map_err(|error| self.explain(&error))?;
         let mut by_number = BTreeMap::new();
         for (name, field) in wanted {
             let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
@@ -85,9 +87,10 @@ impl Plan {
         let values = values.columns().iter().map(|column| ScalarValue::try_from_array(column, 0));
         let explain = |error| self.explain(&error);
         let values: Vec<_> = values.collect::<Result<_, _>>().map_err(explain)?;
-        let plan = self.plan.clone();
-        let plan = plan.replace_params_with_values(&ParamValues::from(values)).map_err(explain)?;
-        Ok(Self { plan, ..self.clone() })
+        let logical = self.logical.clone();
+        let logical =
+            logical.replace_params_with_values(&ParamValues::from(values)).map_err(explain)?;
+        Ok(Self { logical, ..self.clone() })
     }
 
     /// Starts it.
@@ -106,9 +109,10 @@ impl Plan {
             state = SessionStateBuilder::new_from_existing(state).with_runtime_env(runtime).build();
         }
         let context = SessionContext::new_with_state(state);
-        let frame = context.execute_logical_plan(self.plan.clone()).await.map_err(explain)?;
+        let frame = context.execute_logical_plan(self.logical.clone()).await.map_err(explain)?;
         let stream = frame.execute_stream().await.map_err(explain)?;
-        Ok(Answer { stream })
+        let (sql, versions) = (self.sql.to_string(), self.versions.clone());
+        Ok(Answer { stream, origin: Origin { sql, time: Utc::now(), versions } })
     }
 
     fn explain(&self, error: &DataFusionError) -> QueryError {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::Group;
 use crate::testing::{EARLIER, EVENTS, MIDNIGHT, READINGS, csv, group, lake, rows};
+use arrow::array::RecordBatch;
 use trigpoint_record::Value;
 
 async fn refusal(lake: &Lake, sql: &str) -> String {
@@ -211,4 +212,20 @@ async fn names_are_taken_without_regard_to_case_and_given_as_they_are_written() 
         assert_eq!(schema.field(0).name(), name, "{sql}");
         assert_eq!(csv(&lake, sql).await, [row], "{sql}");
     }
+}
+
+#[tokio::test]
+async fn integers_come_by_column_and_null_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let lake = lake(&directory);
+    let session = lake.session();
+    let sql = "SELECT value, CASE WHEN value = 2 THEN NULL ELSE value * 3 END \
+               FROM generate_series(1, 3) ORDER BY value";
+    let [values, triples] = session.query(sql).await.unwrap().integers().await.unwrap();
+    assert_eq!(values, [Some(1), Some(2), Some(3)]);
+    assert_eq!(triples, [Some(3), None, Some(9)]);
+    let few = session.query("SELECT 1").await.unwrap().integers::<2>().await.unwrap_err();
+    assert_eq!(few.to_string(), "the answer has 1 columns instead of 2");
+    let text = session.query("SELECT 'a'").await.unwrap().integers::<1>().await.unwrap_err();
+    assert!(text.to_string().starts_with("a column has values of Utf8"), "{text}");
 }
