@@ -30,6 +30,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("trigpoint-speedtest", 3, &[]),
     ("trigpoint-collector", 3, &[]),
     ("trigpoint-query", 3, &[]),
+    ("trigpoint-archive", 3, &[]),
     ("trigpoint", 4, &[]),
     ("trigpoint-station", 4, &[]),
     ("trigpoint-testkit", 1, &[]),
