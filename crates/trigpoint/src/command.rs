@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 use trigpoint_process::{Failure, telemetry};
 
 use crate::{
-    annotation, collector, completions, lake, query, query_service, speedtest, standalone, tables,
-    trace, version,
+    annotation, collector, completions, export, lake, query, query_service, series, speedtest,
+    standalone, tables, trace, version,
 };
 
 /// A measurement station for the internet: run it, test against it, query what it saw
@@ -20,10 +20,12 @@ pub(crate) struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Standalone(standalone::Options),
+    Standalone(Box<standalone::Options>),
     Speedtest(speedtest::Options),
     Trace(trace::Options),
     Query(query::Options),
+    Series(series::Options),
+    Export(export::Options),
     Lake(lake::Options),
     Annotation(annotation::Options),
     Tables(tables::Options),
@@ -43,10 +45,12 @@ impl CommandLine {
         let runtime = tokio::runtime::Runtime::new()?;
         let result = runtime.block_on(async {
             match self.command {
-                Command::Standalone(options) => Box::pin(standalone::run(options)).await,
+                Command::Standalone(options) => Box::pin(standalone::run(*options)).await,
                 Command::Speedtest(options) => speedtest::run(options).await,
                 Command::Trace(options) => trace::run(options).await,
                 Command::Query(options) => query::run(options).await,
+                Command::Series(options) => series::run(options).await,
+                Command::Export(options) => export::run(options).await,
                 Command::Lake(options) => lake::run(options).await,
                 Command::Annotation(options) => annotation::run(&options),
                 Command::Tables(options) => tables::run(&options),

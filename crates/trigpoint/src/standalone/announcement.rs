@@ -42,6 +42,7 @@ pub(super) fn print_questions(data: &DataDirectory, service: Option<SocketAddr>)
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "Ask it")?;
     writeln!(stdout, "  for results    {program} query{directory} \"{QUERY}\"")?;
+    writeln!(stdout, "  for a plot     {program} series{directory} --last=download")?;
     writeln!(stdout, "  for columns    {program} tables")?;
     if let Some(service) = service {
         writeln!(stdout, "  from elsewhere grpc://{service} (Flight SQL: Python, JDBC)")?;
