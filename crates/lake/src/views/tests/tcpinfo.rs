@@ -184,6 +184,34 @@ async fn a_connection_has_all_its_snapshots_in_order_whichever_files_they_are_in
     assert_eq!(bytes_acked(&collect(&lake, all).await), expected(connections()));
 }
 
+/// Its later rows come before its earlier ones, file by file; the first and the
+/// last connection of the day have a file each.
+#[tokio::test]
+async fn a_connection_on_the_border_of_files_has_its_snapshots_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let (lake, all) = (lake(&directory), connections());
+    append_flows(&lake, 1, &all).await;
+    let day = |cookies: Range<usize>| {
+        let day = all[cookies.start - 1..cookies.end - 1].iter().filter(|it| it.day == 0);
+        day.map(|it| (*it, 0..it.snapshots)).collect::<Vec<_>>()
+    };
+    let (divided, half) = (all[18], all[18].snapshots / 2);
+    let upper = [&[(divided, 0..half)][..], &day(20..38)[..]].concat();
+    let lower = [&day(2..19)[..], &[(divided, half..divided.snapshots)]].concat();
+    for (seq, parts) in (1..).zip([day(1..2), upper, lower, day(38..39)]) {
+        append_snapshots(&lake, seq, &parts).await;
+    }
+    let until = |cookies: Range<usize>| day(cookies).into_iter().map(|(it, _)| it);
+    let first_day = "SELECT raw FROM ndt.tcpinfo WHERE date = '2026-11-24'";
+    let sql = format!("{first_day} AND id <= '{}'", flow_id(38));
+    assert_eq!(bytes_acked(&collect(&lake, &sql).await), expected(until(1..39)));
+    for cookie in [1, 2, 19, 37, 38] {
+        let sql = format!("{first_day} AND id = '{}'", flow_id(cookie));
+        let cookie = cookie as usize;
+        assert_eq!(bytes_acked(&collect(&lake, &sql).await), expected(until(cookie..cookie + 1)));
+    }
+}
+
 #[tokio::test]
 async fn filters_on_id_date_and_the_client_leave_out_connections() {
     let directory = tempfile::tempdir().unwrap();
