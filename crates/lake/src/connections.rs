@@ -23,6 +23,7 @@ use datafusion::logical_expr::{
     Expr, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, ident,
 };
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
 use deltalake::DeltaTable;
 use trigpoint_record::tables::{FLOWS, SNAPSHOTS};
 
@@ -43,6 +44,18 @@ pub(crate) const TABLES: [&str; 2] = [FLOWS.name, SNAPSHOTS.name];
 /// The column with the lists.
 const LISTS: &str = "snapshots";
 const FLOW_ID: &str = "flow_id";
+
+/// Rows that filters and joins gather before they pass them on: each may have a
+/// list of thousands of snapshots, 1.7 kB each.
+const ROWS_OF_A_BATCH: usize = 64;
+
+/// For queries over connections.
+///
+/// Where DataFusion divides a plan's rows among processors it gathers them too,
+/// so it is told not to: what takes long here is reading them, which is one task.
+pub(crate) fn configured(config: SessionConfig) -> SessionConfig {
+    config.with_batch_size(ROWS_OF_A_BATCH).with_round_robin_repartition(false)
+}
 
 /// The columns of `flows`, and `snapshots`.
 pub(crate) struct Connections {

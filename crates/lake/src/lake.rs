@@ -6,6 +6,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use datafusion::execution::runtime_env::RuntimeEnv;
 use deltalake::DeltaTable;
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use object_store::ObjectStore;
@@ -36,6 +37,8 @@ struct Inner {
     writers: Mutex<HashMap<&'static str, Writer>>,
     readers: Mutex<HashMap<&'static str, Writer>>,
     writes: Writes,
+    /// What queries without limits have in common: the footers of files that were read.
+    runtime: Arc<RuntimeEnv>,
 }
 
 /// A table that at most one task uses at a time; `None` until it is loaded.
@@ -81,6 +84,7 @@ impl Lake {
             writers: Mutex::default(),
             readers: Mutex::default(),
             writes: Writes::default(),
+            runtime: Arc::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -191,6 +195,11 @@ impl Lake {
     /// What this process writes and has not committed.
     pub(crate) fn writes(&self) -> &Writes {
         &self.inner.writes
+    }
+
+    /// Where queries without limits run.
+    pub(crate) fn runtime(&self) -> Arc<RuntimeEnv> {
+        Arc::clone(&self.inner.runtime)
     }
 
     /// The lake's root on the local disk; `None` for a bucket.

@@ -18,6 +18,8 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::{SQLOptions, SessionContext};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::optimize_projections::OptimizeProjections;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 use deltalake::DeltaTable;
@@ -25,7 +27,7 @@ use trigpoint_record::Table;
 use trigpoint_record::tables::SNAPSHOTS;
 
 use crate::functions::Concatenation;
-use crate::{Error, Lake, functions, schema, views};
+use crate::{Error, Lake, connections, functions, schema, views};
 
 mod answer;
 mod fields;
@@ -120,7 +122,9 @@ impl Session {
     /// Plans one statement over the tables as they are now, and starts nothing.
     pub async fn plan(&self, sql: &str) -> Result<Plan, QueryError> {
         let explain = |error: DataFusionError| mistake::explain(&error, &[]);
-        let runtime = self.resources.as_ref().map(|resources| Arc::clone(&resources.runtime));
+        let resources = self.resources.as_ref();
+        let runtime = resources.map(|resources| Arc::clone(&resources.runtime));
+        let runtime = runtime.unwrap_or_else(|| self.lake.runtime());
         let context = context(runtime).map_err(explain)?;
         let lower_case = parse::spelled(sql, &BTreeSet::new()).map_err(explain)?;
         let named = context.state().resolve_table_references(&lower_case).map_err(explain)?;
@@ -168,6 +172,11 @@ impl Session {
         };
         let views = views::over(views.map_err(explain)?, self.lake.tables());
         let needed = views::needed(&state, named).map_err(explain)?;
+        if needed.iter().any(views::Wanted::has_lists) {
+            let state = context.state_ref();
+            let mut state = state.write();
+            *state.config_mut() = connections::configured(state.config().clone());
+        }
         let (mut read, mut versions) = (Vec::new(), Versions::new());
         let mut snapshots = None;
         // Last committed, first loaded: `tables` has the order of commits, so
@@ -246,7 +255,7 @@ async fn provider(
 }
 
 /// A context without tables.
-fn context(runtime: Option<Arc<RuntimeEnv>>) -> Result<SessionContext, DataFusionError> {
+fn context(runtime: Arc<RuntimeEnv>) -> Result<SessionContext, DataFusionError> {
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .with_default_catalog_and_schema(CATALOG, PUBLIC);
@@ -261,7 +270,8 @@ fn context(runtime: Option<Arc<RuntimeEnv>>) -> Result<SessionContext, DataFusio
         .with_config(config)
         .with_expr_planners(vec![Arc::new(fields::FieldsByName), Arc::new(Concatenation::new())])
         .with_default_features()
-        .with_runtime_env(runtime.unwrap_or_default())
+        .with_optimizer_rules(optimizer_rules())
+        .with_runtime_env(runtime)
         .build();
     let context = SessionContext::new_with_state(state);
     functions::register(&context)?;
@@ -271,9 +281,21 @@ fn context(runtime: Option<Arc<RuntimeEnv>>) -> Result<SessionContext, DataFusio
     for schema in views::SCHEMAS {
         catalog.register_schema(schema, Arc::new(MemorySchemaProvider::new()))?;
     }
-    // In DataFusion 55 it gives two expressions of one view one name.
-    context.remove_optimizer_rule("common_sub_expression_eliminate");
     Ok(context)
+}
+
+/// DataFusion's, but for one.
+fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = Optimizer::new().rules;
+    for rule in &mut rules {
+        // In DataFusion 55 it gives two expressions of one view one name.  In its
+        // place what a query does not want of a view is left out: the rules after it
+        // would follow each of hundreds of fields first.
+        if rule.name() == "common_sub_expression_eliminate" {
+            *rule = Arc::new(OptimizeProjections::new());
+        }
+    }
+    rules
 }
 
 /// A statement as a plan that only reads.

@@ -89,6 +89,13 @@ pub(crate) struct Wanted {
     pub(crate) names: Vec<TableReference>,
 }
 
+impl Wanted {
+    /// Whether its rows may have lists of snapshots.
+    pub(crate) fn has_lists(&self) -> bool {
+        matches!(self.view.definition, Definition::Connections)
+    }
+}
+
 impl View {
     pub(crate) fn schema(&self) -> &'static str {
         self.schema

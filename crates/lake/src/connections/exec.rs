@@ -33,6 +33,9 @@ use crate::schema::DATE;
 /// 4 MB.
 const SNAPSHOTS_OF_A_BATCH: usize = 4096;
 
+/// So many connections take their snapshots from one reading of the files.
+const FLOWS_OF_A_READING: usize = 8192;
+
 /// Adds the column of lists to rows of `flows`.
 #[derive(Debug)]
 pub(super) struct ConnectionsExec {
@@ -135,7 +138,7 @@ impl ExecutionPlan for ConnectionsExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let flows = self.flows.execute(partition, Arc::clone(&context))?;
+        let flows = self.flows.execute(partition, reading_flows(&context))?;
         let mut batches = RecordBatchReceiverStream::builder(self.schema(), 1);
         let joining = Joining {
             snapshots: Arc::clone(&self.snapshots),
@@ -158,6 +161,20 @@ impl DisplayAs for ConnectionsExec {
         };
         write!(formatter, "ConnectionsExec: {taken} of snapshots")
     }
+}
+
+/// What is below the lists has rows of the usual size.
+fn reading_flows(context: &TaskContext) -> Arc<TaskContext> {
+    Arc::new(TaskContext::new(
+        context.task_id(),
+        context.session_id(),
+        context.session_config().clone().with_batch_size(FLOWS_OF_A_READING),
+        context.scalar_functions().clone(),
+        context.higher_order_functions().clone(),
+        context.aggregate_functions().clone(),
+        context.window_functions().clone(),
+        context.runtime_env(),
+    ))
 }
 
 /// One execution.

@@ -10,6 +10,7 @@ use chrono::{DateTime, NaiveDate};
 use datafusion::catalog::Session;
 use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
@@ -121,7 +122,11 @@ impl Snapshots {
         let (Some(delta), false) = (&self.delta, files.is_empty()) else {
             return Ok(Box::pin(EmptyRecordBatchStream::new(Arc::clone(schema))));
         };
-        let source = ParquetSource::new(Arc::clone(schema)).with_predicate(one_of(ids, schema)?);
+        let footers = context.runtime_env().cache_manager.get_file_metadata_cache();
+        let readers = CachedParquetFileReaderFactory::new(delta.object_store(), footers);
+        let source = ParquetSource::new(Arc::clone(schema))
+            .with_parquet_file_reader_factory(Arc::new(readers))
+            .with_predicate(one_of(ids, schema)?);
         let reading = Reading::of(schema);
         let batch_rows = reading.batch_rows(files.iter());
         let turns = Arc::new(Semaphore::new(READ_WHOLE_AT_ONCE));

@@ -24,7 +24,7 @@ impl Session {
     /// Every table and view there is, whether anybody has written to it or not.
     pub async fn relations(&self) -> Result<Vec<Relation>, QueryError> {
         let explain = |error| mistake::explain(&error, &[]);
-        let context = context(None).map_err(explain)?;
+        let context = context(self.lake.runtime()).map_err(explain)?;
         let state = context.state();
         let mut relations = Vec::new();
         for table in self.lake.tables() {
