@@ -305,6 +305,24 @@ async fn lists_can_be_counted_taken_apart_and_joined() {
 }
 
 #[tokio::test]
+async fn lists_come_a_few_at_a_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let lake = divided(&directory).await;
+    let first_day = "SELECT raw FROM ndt.tcpinfo WHERE date = '2026-11-24'";
+    let batches = collect(&lake, first_day).await;
+    let first = bytes_acked(&batches[..1]);
+    assert_eq!(first.last_key_value().unwrap().0, &flow_id(7).to_string());
+    assert!(batches.len() > 1);
+
+    let others = (101..=300).map(|cookie| Connection { cookie, day: 0, snapshots: 0 });
+    append_flows(&lake, 3, &others.collect::<Vec<_>>()).await;
+    let filtered =
+        collect(&lake, &format!("{first_day} AND ARRAY_LENGTH(raw.Snapshots) = 0")).await;
+    let rows = filtered.iter().map(RecordBatch::num_rows);
+    assert!(rows.clone().sum::<usize>() > 200 && rows.max().unwrap() <= 64);
+}
+
+#[tokio::test]
 async fn before_there_are_snapshots_the_lists_are_empty() {
     let directory = tempfile::tempdir().unwrap();
     let lake = lake(&directory);
