@@ -688,7 +688,6 @@ CREATE OR REPLACE VIEW ndt.tcpinfo WITH SCHEMA EVOLUTION AS
 
 SELECT
   flows.flow_id AS id,
-  flows.date,
   named_struct(
     'SockID', named_struct(
       'SPort', local_port,
@@ -767,12 +766,20 @@ SELECT
       )
     )
   ) AS a,
+  annotation.parser,
+  flows.date,
   annotation.server,
   annotation.client,
   polls_done - polls_unchanged AS SnapshotCount
 FROM default.flows AS flows
 JOIN ndt_raw.annotation2 AS annotation
   ON flows.flow_id = annotation.id AND flows.date = annotation.date;
+
+CREATE OR REPLACE VIEW ndt_raw.tcpinfo WITH SCHEMA EVOLUTION AS
+-- Every connection without its annotations, and here without `raw`.
+
+SELECT id, a, parser, date
+FROM ndt.tcpinfo;
 
 CREATE OR REPLACE VIEW ndt_raw.scamper1 WITH SCHEMA EVOLUTION AS
 -- Every traceroute in the shape of scamper's `tracelb`, which M-Lab stores.

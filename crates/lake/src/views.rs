@@ -77,6 +77,7 @@ pub(crate) static VIEWS: &[View] = views![
     ndt.snapshots_flat,
     ndt_intermediate.connections = Definition::Connections,
     ndt.tcpinfo,
+    ndt_raw.tcpinfo,
 ];
 
 /// A view that is wanted, before it is planned.

@@ -40,22 +40,29 @@ pub(crate) fn as_written(sql: &str, dialect: &dyn Dialect) -> Result<Statement> 
 
 /// How the text spells the names that it gives (after AS) and the fields that it
 /// takes (after a dot), by their lower case, where they are spelled otherwise.
+///
+/// A name that it gives is spelled so whatever fields there are:
+/// `client.Network.ASName AS network` is `network`.
 pub(super) fn given_names(sql: &str) -> HashMap<String, String> {
-    let mut names = HashMap::new();
-    let mut is_name = false;
+    let (mut given, mut taken) = (HashMap::new(), HashMap::new());
+    let (mut is_given, mut is_taken) = (false, false);
     // A text that is no SQL has been refused before.
     for mut token in tokens(sql, &GenericDialect {}).unwrap_or_default() {
         if let Some(word) = unquoted(&mut token.token) {
-            let lower = word.value.to_ascii_lowercase();
-            if is_name && lower != word.value {
-                names.entry(lower).or_insert_with(|| word.value.clone());
+            let spelling = || word.value.clone();
+            if is_given {
+                given.entry(word.value.to_ascii_lowercase()).or_insert_with(spelling);
+            } else if is_taken {
+                taken.entry(word.value.to_ascii_lowercase()).or_insert_with(spelling);
             }
-            is_name = word.value.eq_ignore_ascii_case("as");
+            (is_given, is_taken) = (word.value.eq_ignore_ascii_case("as"), false);
         } else if !matches!(token.token, Token::Whitespace(_)) {
-            is_name = token.token == Token::Period;
+            (is_given, is_taken) = (false, token.token == Token::Period);
         }
     }
-    names
+    taken.extend(given);
+    taken.retain(|lower, spelling| lower != spelling);
+    taken
 }
 
 /// Makes `$1`, `$2` and so on of each `?`, as JDBC writes parameters.

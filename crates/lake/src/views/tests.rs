@@ -3,6 +3,7 @@ use crate::session::CATALOG;
 use crate::testing::csv;
 
 mod filters;
+mod kernel_fields;
 mod ndt7;
 mod paths;
 mod queries;
@@ -76,6 +77,8 @@ async fn columns_are_called_after_their_fields_as_the_query_spells_them() {
         ("a['LossRate'] AS Loss, IsValidBest", "Loss,IsValidBest"),
         ("metadata.ClientMetadata[1].Name", "Name"),
         ("MAX(a.MinRTT) AS max_MinRTT", "max_MinRTT"),
+        ("client.Network.ASName AS network, client.Geo.City AS City", "network,City"),
+        ("a.MinRTT AS minrtt", "minrtt"),
     ] {
         let sql = format!("SELECT {columns} FROM ndt.unified_downloads AS d");
         let schema = lake.session().query(&sql).await.unwrap().schema();

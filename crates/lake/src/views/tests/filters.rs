@@ -3,6 +3,8 @@
 use trigpoint_record::tables::SPEED_TESTS;
 use trigpoint_record::tables::speed_tests::{Direction, EndReason, LastReading, SpeedTest};
 
+use trigpoint_tcpinfo::{TcpInfo, field};
+
 use super::rows::{annotated, append, lake, speed_test, station, tcp_info};
 use crate::testing::csv;
 
@@ -44,6 +46,19 @@ fn download() -> SpeedTest {
 
 fn last(bytes_acked: u64) -> LastReading {
     LastReading { elapsed_us: 10_000_000, tcp_info: tcp_info(bytes_acked, 0) }
+}
+
+/// The last reading of a path whose queue held so much, and of what was lost there.
+fn path(min_rtt_us: u64, rtt_us: u64, total_retrans: u64) -> LastReading {
+    let usual = tcp_info(12_500_000, 0);
+    let value = |index| match index {
+        field::MIN_RTT_US => Some(min_rtt_us),
+        field::RTT_US => Some(rtt_us),
+        field::TOTAL_RETRANS_SEGMENTS => Some(total_retrans),
+        _ => usual.raw(index),
+    };
+    let tcp_info = TcpInfo::from_columns(280, value, &[]).unwrap();
+    LastReading { elapsed_us: 10_000_000, tcp_info }
 }
 
 #[tokio::test]
@@ -116,4 +131,27 @@ async fn an_upload_is_not_excused_by_an_early_exit() {
     let short = SpeedTest { elapsed_us: 5_000_000, client_metadata, ..upload };
     let (set, is_valid) = filters(short, "").await;
     assert_eq!((set.join(" ").as_str(), is_valid), ("IsComplete IsProduction IsShort", false));
+}
+
+/// What was once asked of a download: that it met a queue or lost something.
+#[tokio::test]
+async fn congestion_and_bufferbloat_are_those_of_the_last_reading() {
+    for (last, expected) in [
+        (path(20_000, 40_000, 0), "IsComplete IsProduction"),
+        (path(20_000, 40_001, 0), "IsComplete IsProduction _IsBloated"),
+        (path(400, 1000, 0), "IsComplete IsProduction"),
+        (path(400, 1001, 0), "IsComplete IsProduction _IsBloated"),
+        (path(20_000, 30_000, 1), "IsComplete IsProduction _IsCongested"),
+        (path(20_000, 90_000, 7), "IsComplete IsProduction _IsCongested _IsBloated"),
+        // 4294967295, M-Lab's value of what the kernel did not measure, is NULL here.
+        (path(u64::from(u32::MAX), 90_000, 0), "IsComplete IsProduction"),
+    ] {
+        let case = format!("{last:?}");
+        let test = |direction| SpeedTest { last: Some(last.clone()), ..speed_test(2, direction) };
+        let (set, is_valid) = filters(test(Direction::Download), "").await;
+        assert_eq!((set.join(" ").as_str(), is_valid), (expected, true), "{case}");
+        // Of an upload nobody asks.
+        let (set, _) = filters(test(Direction::Upload), "").await;
+        assert!(!set.contains(&"_IsCongested") && !set.contains(&"_IsBloated"), "{set:?}");
+    }
 }

@@ -219,12 +219,16 @@ pub(super) async fn world(directory: &tempfile::TempDir) -> Lake {
         row
     });
     append(&lake, &tables::FLOWS, flows.into()).await;
-    append_snapshots(&lake, &stable).await;
+    append_snapshots(&lake, &stable, |n| tcp_info(1000 * n, 0)).await;
     lake
 }
 
-/// Three snapshots of connection 1.
-async fn append_snapshots(lake: &Lake, station: &Station) {
+/// Three snapshots of connection 1, and what the kernel said in each.
+pub(super) async fn append_snapshots(
+    lake: &Lake,
+    station: &Station,
+    tcp_info: impl Fn(u64) -> TcpInfo,
+) {
     let mut snapshots = Snapshots::new(station.clone());
     for n in 0..3_u64 {
         snapshots.push(&Snapshot {
@@ -245,7 +249,7 @@ async fn append_snapshots(lake: &Lake, station: &Station) {
             meminfo: None,
             skmeminfo: None,
             congestion: None,
-            tcp_info: Some(&tcp_info(1000 * n, 0)),
+            tcp_info: Some(&tcp_info(n)),
         });
     }
     let batch = snapshots.take();
