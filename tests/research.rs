@@ -15,6 +15,8 @@ mod notebook;
 mod rows;
 #[path = "research/spark.rs"]
 mod spark;
+#[path = "research/twins.rs"]
+mod twins;
 #[path = "research/views.rs"]
 mod views;
 #[path = "research/world.rs"]
@@ -24,6 +26,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use std::{env, fs};
 
+use arrow::datatypes::{DataType, Fields};
+use serde::Deserialize;
 use serde_json::Value;
 use trigpoint_lake::{Format, Lake};
 use trigpoint_testkit::Directory;
@@ -41,8 +45,13 @@ struct Question {
     answer: Answer,
 }
 
-/// The rows of an answer.
-type Rows = Vec<Vec<Value>>;
+/// What an engine answers.
+#[derive(Deserialize)]
+struct Found {
+    /// The names of its columns and of their fields, `id,a{UUID,MinRTT}`.
+    shape: String,
+    rows: Vec<Vec<Value>>,
+}
 
 #[test]
 fn published_queries_and_views_are_answered_right_by_this_engine_and_by_spark() {
@@ -53,18 +62,25 @@ fn published_queries_and_views_are_answered_right_by_this_engine_and_by_spark() 
     let lake = Lake::open(&path.to_string_lossy()).unwrap();
     runtime.block_on(rows::write(&lake, &world));
 
+    let ours = |sql: &str| runtime.block_on(answer(&lake, sql));
     let started = Instant::now();
     let asked = questions(&world, "");
-    let found: Vec<_> = asked.iter().map(|it| runtime.block_on(answer(&lake, &it.sql))).collect();
+    let found: Vec<_> = asked.iter().map(|it| ours(&it.sql)).collect();
     println!("DataFusion: {:.1} s", started.elapsed().as_secs_f64());
     let mut faults = judge("DataFusion", &asked, &found);
 
     let started = Instant::now();
-    let asked = questions(&world, "spark");
-    let found = spark::answers(&directory, &path, asked.iter().map(|it| it.sql.as_str()));
+    let (theirs, twins) = (questions(&world, "spark"), twins::questions(&world));
+    let sql = theirs.iter().map(|it| &it.sql).chain(twins.iter().map(|(_, sql)| sql));
+    let mut of_spark = spark::answers(&directory, &path, sql.map(String::as_str));
     println!("Spark: {:.1} s", started.elapsed().as_secs_f64());
-    faults.extend(judge("Spark", &asked, &found));
-    println!("{} tests, {} questions", world.tests.len(), asked.len());
+    let twins_of_spark = of_spark.split_off(theirs.len());
+    faults.extend(judge("Spark", &theirs, &of_spark));
+
+    for ((view, sql), theirs) in twins.iter().zip(&twins_of_spark) {
+        faults.extend(twins::fault(view, &ours(sql), theirs));
+    }
+    println!("{} tests, {} questions, {} twins", world.tests.len(), asked.len(), twins.len());
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
@@ -89,19 +105,35 @@ fn queries() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../queries")
 }
 
-async fn answer(lake: &Lake, sql: &str) -> Result<Rows, String> {
+async fn answer(lake: &Lake, sql: &str) -> Result<Found, String> {
     let answer = lake.session().query(sql).await.map_err(|error| error.to_string())?;
-    let names: Vec<_> = answer.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let schema = answer.schema();
     let mut json = Vec::new();
     trigpoint_lake::write(answer, Format::Json, &mut json).await.map_err(|it| it.to_string())?;
     let rows: Vec<Value> = serde_json::from_slice(&json).unwrap();
-    Ok(rows.iter().map(|row| names.iter().map(|name| row[name].clone()).collect()).collect())
+    let fields = schema.fields();
+    let cells = |row: &Value| fields.iter().map(|field| row[field.name()].clone()).collect();
+    Ok(Found { shape: shape(fields), rows: rows.iter().map(cells).collect() })
 }
 
-fn judge(engine: &str, asked: &[Question], found: &[Result<Rows, String>]) -> Vec<String> {
-    let fault = |(question, found): (&Question, &Result<Rows, String>)| {
+fn shape(fields: &Fields) -> String {
+    let names = fields.iter().map(|field| {
+        let mut kind = field.data_type();
+        while let DataType::List(item) = kind {
+            kind = item.data_type();
+        }
+        match kind {
+            DataType::Struct(inside) => format!("{}{{{}}}", field.name(), shape(inside)),
+            _ => field.name().clone(),
+        }
+    });
+    names.collect::<Vec<_>>().join(",")
+}
+
+fn judge(engine: &str, asked: &[Question], found: &[Result<Found, String>]) -> Vec<String> {
+    let fault = |(question, found): (&Question, &Result<Found, String>)| {
         let fault = match found {
-            Ok(rows) => question.answer.fault(rows)?,
+            Ok(found) => question.answer.fault(&found.rows)?,
             Err(refused) => refused.clone(),
         };
         Some(format!("{engine}, {}: {fault}", question.name))

@@ -8,7 +8,8 @@ import sys
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
+from pyspark.sql.types import ArrayType, StructType
 
 
 def plain(value):
@@ -17,12 +18,29 @@ def plain(value):
         return value.isoformat() + "Z"
     if isinstance(value, datetime.date):
         return value.isoformat()
+    if isinstance(value, Row):
+        return {name: plain(value) for name, value in value.asDict().items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
     return float(value) if isinstance(value, decimal.Decimal) else value
+
+
+def shape(fields):
+    """The names of columns and of their fields."""
+    return ",".join(field.name + inside(field.dataType) for field in fields)
+
+
+def inside(kind):
+    if isinstance(kind, ArrayType):
+        return inside(kind.elementType)
+    return "{" + shape(kind) + "}" if isinstance(kind, StructType) else ""
 
 
 def answer(query):
     try:
-        return [[plain(value) for value in row] for row in spark.sql(query).collect()]
+        found = spark.sql(query)
+        rows = [[plain(value) for value in row] for row in found.collect()]
+        return {"shape": shape(found.schema), "rows": rows}
     except (PySparkException, Py4JError) as error:
         return str(error)
 

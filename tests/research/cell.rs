@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// Of floats, relative; of what is rounded to hundredths, half of one beside.
-const CLOSE: f64 = 1e-9;
+pub(crate) const CLOSE: f64 = 1e-9;
 /// Of quantiles, as a share of the group; where that is less than one of its values,
 /// one value.
 const RANK_ERROR: f64 = 0.005;
@@ -142,7 +142,7 @@ fn key_of(found: &Value) -> String {
 }
 
 /// Since the Unix epoch; none of what is no time.
-fn microseconds(text: &str) -> Option<i64> {
+pub(crate) fn microseconds(text: &str) -> Option<i64> {
     let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
     Some(time.timestamp_micros())
 }

@@ -11,31 +11,37 @@ const BATCH: usize = 20_000;
 
 /// Writes all of a world.
 pub(crate) async fn write(lake: &Lake, world: &World) {
-    append(lake, &SNAPSHOTS, world.tests.iter().flat_map(snapshots_of_test)).await;
-    append_after(lake, &SNAPSHOTS, world.scans.iter().flat_map(snapshots_of_scan)).await;
-    append(lake, &FLOWS, world.tests.iter().map(flow_of_test)).await;
-    append_after(lake, &FLOWS, world.scans.iter().map(flow_of_scan)).await;
-    append(lake, &SPEED_TESTS, world.tests.iter().map(speed_test)).await;
-    append(lake, &TRACES, world.traces().map(|it| trace(&it))).await;
+    let examples = world.examples().map(|test| test.number);
+    let of_tests = |table: &'static Table, rows: fn(&Test) -> Vec<Named>| {
+        world.tests.iter().flat_map(move |test| {
+            let is_example = examples.contains(&test.number);
+            rows(test).into_iter().map(move |row| {
+                if is_example { whole(table.columns, row) } else { filled(table.columns, row) }
+            })
+        })
+    };
+    let of_scans = |table: &'static Table, rows: fn(&Scan) -> Vec<Named>| {
+        world.scans.iter().flat_map(rows).map(|row| filled(table.columns, row))
+    };
+    append(lake, &SNAPSHOTS, "tests", of_tests(&SNAPSHOTS, snapshots_of_test)).await;
+    append(lake, &SNAPSHOTS, "scans", of_scans(&SNAPSHOTS, snapshots_of_scan)).await;
+    append(lake, &FLOWS, "tests", of_tests(&FLOWS, |test| vec![flow_of_test(test)])).await;
+    append(lake, &FLOWS, "scans", of_scans(&FLOWS, |scan| vec![flow_of_scan(scan)])).await;
+    let tests = of_tests(&SPEED_TESTS, |test| vec![speed_test(test)]);
+    append(lake, &SPEED_TESTS, "tests", tests).await;
+    let traces = world.traces().map(|it| whole(TRACES.columns, trace(&it)));
+    append(lake, &TRACES, "tests", traces).await;
 }
 
 type Named = Vec<(&'static str, Value)>;
 
-async fn append(lake: &Lake, table: &'static Table, rows: impl Iterator<Item = Named>) {
-    append_as(lake, table, "first", rows).await;
-}
-
-async fn append_after(lake: &Lake, table: &'static Table, rows: impl Iterator<Item = Named>) {
-    append_as(lake, table, "second", rows).await;
-}
-
-async fn append_as(
+async fn append(
     lake: &Lake,
     table: &'static Table,
     spool: &str,
-    rows: impl Iterator<Item = Named>,
+    rows: impl Iterator<Item = Vec<Value>>,
 ) {
-    let mut rows = rows.map(|values| filled(table.columns, values)).peekable();
+    let mut rows = rows.peekable();
     let mut batches = Vec::new();
     while rows.peek().is_some() {
         let mut batch = Batch::new(table);
@@ -58,6 +64,52 @@ fn filled(columns: &[Column], values: Named) -> Vec<Value> {
         row[place.unwrap_or_else(|| panic!("there is no column `{name}`"))] = value;
     }
     row
+}
+
+/// The same with a value of its own where there is none, so that no two columns can be
+/// taken for each other.
+fn whole(columns: &[Column], values: Named) -> Vec<Value> {
+    let named: Vec<_> = values.iter().map(|(name, _)| *name).collect();
+    let mut row = filled(columns, values);
+    let mut number = 1000;
+    for (column, value) in columns.iter().zip(&mut row) {
+        match value {
+            Value::List(items) if !items.is_empty() => {}
+            Value::Null if named.contains(&column.name) => {}
+            _ => complete(column.kind, value, &mut number),
+        }
+    }
+    row
+}
+
+fn complete(kind: Kind, value: &mut Value, number: &mut i64) {
+    *number += 1;
+    match (kind, &mut *value) {
+        (Kind::Struct(fields), Value::Struct(values)) => {
+            for (field, value) in fields.iter().zip(values) {
+                complete(field.kind, value, number);
+            }
+        }
+        (Kind::Struct(fields), Value::Null) => {
+            *value = Value::Struct(vec![Value::Null; fields.len()]);
+            complete(kind, value, number);
+        }
+        (Kind::List(item), Value::List(items)) if items.is_empty() => {
+            items.push(Value::Null);
+            complete(item.kind, &mut items[0], number);
+        }
+        (Kind::List(_), Value::Null) => {
+            *value = Value::List(Vec::new());
+            complete(kind, value, number);
+        }
+        (Kind::Int, Value::Null) => *value = Value::Int(*number),
+        (Kind::Float, Value::Null) => *value = Value::Float(*number as f64 + 0.125),
+        (Kind::Text, Value::Null) => *value = format!("text {number}").as_str().into(),
+        (Kind::Bytes, Value::Null) => *value = Value::Bytes(number.to_le_bytes().to_vec()),
+        (Kind::Time, Value::Null) => *value = Value::Time(DAYS[2].1 + *number * SECOND + 1),
+        (Kind::Bool, Value::Null) => *value = Value::Bool(true),
+        _ => {}
+    }
 }
 
 /// A struct of a table.
@@ -94,7 +146,7 @@ fn speed_test(test: &Test) -> Named {
         ("direction", if test.is_download { "download" } else { "upload" }.into()),
         ("protocol", "ndt7".into()),
         ("transport", "wss".into()),
-        ("ip_version", Value::Int(if test.flaw == Some(Flaw::Private) { 4 } else { 6 })),
+        ("ip_version", Value::Int(if test.client.contains(':') { 6 } else { 4 })),
         ("start_time", Value::Time(test.start_time)),
         ("end_time", Value::Time(test.start_time + elapsed)),
         ("elapsed_us", Value::Int(elapsed)),
@@ -149,7 +201,7 @@ fn tcp_info(test: &Test) -> Named {
         ("snd_cwnd_segments", Value::Int(10 + test.window_scale)),
         ("bytes_acked", Value::Int(test.number as i64 * 1000)),
         ("bytes_retrans", Value::Int(test.number as i64)),
-        ("total_retrans_segments", Value::Int(test.number as i64 % 5)),
+        ("total_retrans_segments", Value::Int(test.total_retrans())),
     ]
 }
 
@@ -184,23 +236,23 @@ fn flow(id: &str, opened_time: i64, place: Option<&'static Place>, snapshots: u6
         ("flow_id", id.into()),
         ("opened_time", Value::Time(opened_time)),
         ("closed_time", Value::Time(opened_time + 11 * SECOND)),
-        ("polls_done", Value::Int(snapshots as i64)),
-        ("polls_unchanged", Value::Int(0)),
+        ("polls_done", Value::Int(snapshots as i64 + 7)),
+        ("polls_unchanged", Value::Int(7)),
     ];
     row.extend(annotation(place));
     row
 }
 
-fn snapshots_of_test(test: &Test) -> impl Iterator<Item = Named> {
+fn snapshots_of_test(test: &Test) -> Vec<Named> {
     snapshots(&test.id, test.start_time - 1000, test.snapshots)
 }
 
-fn snapshots_of_scan(scan: &Scan) -> impl Iterator<Item = Named> {
+fn snapshots_of_scan(scan: &Scan) -> Vec<Named> {
     snapshots(&scan.id, scan.opened_time, scan.snapshots)
 }
 
-fn snapshots(id: &str, opened_time: i64, count: u64) -> impl Iterator<Item = Named> {
-    (0..count as i64).map(move |n| {
+fn snapshots(id: &str, opened_time: i64, count: u64) -> Vec<Named> {
+    let snapshot = |n| {
         vec![
             ("flow_id", id.into()),
             ("opened_time", Value::Time(opened_time)),
@@ -209,7 +261,8 @@ fn snapshots(id: &str, opened_time: i64, count: u64) -> impl Iterator<Item = Nam
             ("elapsed_us", Value::Int(10_000 * n)),
             ("bytes_acked", Value::Int(1000 * n)),
         ]
-    })
+    };
+    (0..count as i64).map(snapshot).collect()
 }
 
 fn trace(trace: &Trace<'_>) -> Named {
@@ -247,7 +300,9 @@ fn probe(probe: &Probe, start_time: i64) -> Value {
             ("match", "nonce".into()),
             ("rtt_us", Value::Int(probe.rtt_us)),
             ("reply_elapsed_us", Value::Int(probe.rtt_us)),
+            ("reply_country_code", "US".into()),
             ("reply_asn", router.asn.map_or(Value::Null, Value::Int)),
+            ("reply_as_name", router.asn.map(|asn| format!("AS {asn}")).as_deref().into()),
         ]);
     }
     structure(kind(&TRACES, "probes"), values)

@@ -9,9 +9,9 @@ use std::{env, fs};
 use serde_json::{Value, json};
 use trigpoint_testkit::{Directory, run};
 
-use crate::{Rows, queries};
+use crate::{Found, queries};
 
-/// Its start takes 45 s on an idle machine, its thirty queries as long.
+/// Its start takes 45 s on an idle machine, its sixty queries two minutes.
 const DEADLINE: Duration = Duration::from_mins(20);
 
 /// The rows of each query, or why it was refused.
@@ -19,7 +19,7 @@ pub(crate) fn answers<'a>(
     directory: &Directory,
     lake: &Path,
     asked: impl Iterator<Item = &'a str>,
-) -> Vec<Result<Rows, String>> {
+) -> Vec<Result<Found, String>> {
     let file = directory.join("asked.json");
     let asked: Vec<_> = asked.collect();
     let views = queries().join("spark/views.sql");
@@ -36,13 +36,13 @@ pub(crate) fn answers<'a>(
     let answers: Vec<Value> = serde_json::from_str(line)
         .unwrap_or_else(|error| panic!("{error} in what Spark printed: {line}"));
     assert_eq!(answers.len(), asked.len());
-    answers.into_iter().map(rows).collect()
+    answers.into_iter().map(found).collect()
 }
 
-fn rows(answer: Value) -> Result<Rows, String> {
+fn found(answer: Value) -> Result<Found, String> {
     match answer {
         Value::String(refused) => Err(refused),
-        rows => Ok(serde_json::from_value(rows).unwrap()),
+        found => Ok(serde_json::from_value(found).unwrap()),
     }
 }
 

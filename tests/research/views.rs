@@ -2,7 +2,7 @@
 
 use crate::Question;
 use crate::cell::{Answer, Cell};
-use crate::world::{Test, World};
+use crate::world::{FILTERS, Test, World};
 
 /// SQL that both engines understand, and its answer.
 pub(crate) fn figures(world: &World) -> Vec<Question> {
@@ -28,12 +28,17 @@ pub(crate) fn figures(world: &World) -> Vec<Question> {
         tests("ndt_raw.ndt7", world.tests.iter()),
         rows("ndt.annotation2", world.connections().count()),
         rows("ndt_raw.annotation2", world.connections().count()),
+        rows("ndt_raw.tcpinfo", world.connections().count()),
         rows("ndt.scamper1", traces),
         rows("ndt_raw.scamper1", traces),
         rows("ndt.hops", 3 * traces),
         rows("ndt_raw.hopannotation2", routers.len()),
         snapshots(world),
         snapshot_counts(world),
+        filters("ndt_intermediate.extended_ndt7_downloads", of(true)),
+        filters("ndt_intermediate.extended_ndt7_uploads", of(false)),
+        readings_of_downloads(valid(true)),
+        readings_of_uploads(valid(false)),
     ]
 }
 
@@ -78,6 +83,47 @@ fn snapshot_counts(world: &World) -> Question {
     Question {
         name: "ndt.tcpinfo".to_owned(),
         sql: "SELECT COUNT(*), SUM(SnapshotCount) FROM ndt.tcpinfo".to_owned(),
+        answer: Answer::sorted(std::iter::once(row)),
+    }
+}
+
+/// How many tests each filter is true of; of each it is TRUE or FALSE.
+fn filters<'a>(view: &str, tests: impl Iterator<Item = &'a Test>) -> Question {
+    let tests: Vec<_> = tests.collect();
+    let counts = FILTERS.iter().enumerate().flat_map(|(at, _)| {
+        let is_true = tests.iter().filter(|test| test.filters()[at]).count();
+        [is_true.into(), tests.len().into()]
+    });
+    let verdicts = 0_usize.into();
+    let sums = FILTERS
+        .map(|it| format!("SUM(CASE WHEN filter.{it} THEN 1 ELSE 0 END), COUNT(filter.{it})"));
+    Question {
+        name: format!("filters of {view}"),
+        sql: format!("SELECT {}, COUNT(Verdict) FROM {view}", sums.join(", ")),
+        answer: Answer::sorted(std::iter::once(counts.chain([verdicts]).collect())),
+    }
+}
+
+/// What was valid in earlier years: no short test, and none without a queue.
+fn readings_of_downloads<'a>(tests: impl Iterator<Item = &'a Test>) -> Question {
+    let of_2023: Vec<_> = tests.filter(|test| test.flaw.is_none()).collect();
+    let of_2021 = of_2023.iter().filter(|test| test.filters()[10..].contains(&true)).count();
+    valid_in("downloads", &[("2023", of_2023.len()), ("2021", of_2021)])
+}
+
+fn readings_of_uploads<'a>(tests: impl Iterator<Item = &'a Test>) -> Question {
+    valid_in("uploads", &[("2021", tests.count())])
+}
+
+fn valid_in(direction: &str, counts: &[(&str, usize)]) -> Question {
+    let sums: Vec<_> = counts
+        .iter()
+        .map(|(year, _)| format!("SUM(CASE WHEN IsValid{year} THEN 1 ELSE 0 END)"))
+        .collect();
+    let row = counts.iter().map(|(_, count)| (*count).into()).collect();
+    Question {
+        name: format!("valid {direction} of earlier years"),
+        sql: format!("SELECT {} FROM ndt.unified_{direction}", sums.join(", ")),
         answer: Answer::sorted(std::iter::once(row)),
     }
 }

@@ -27,26 +27,28 @@ pub(crate) struct Place {
     pub(crate) postal_code: &'static str,
     pub(crate) asn: i64,
     pub(crate) as_name: &'static str,
+    /// Of 1, tests are as often in each decade of speed; above, slow ones are more.
+    skew: f64,
 }
 
 const fn place(
     country: &'static str,
     [region, city, postal_code]: [&'static str; 3],
-    asn: i64,
-    as_name: &'static str,
+    (asn, as_name): (i64, &'static str),
+    skew: f64,
 ) -> Place {
-    Place { country, region, city, postal_code, asn, as_name }
+    Place { country, region, city, postal_code, asn, as_name, skew }
 }
 
 /// One is drawn for each client; so often that one provider of a country has more
 /// than 10,000 tests, the fewest of which the published query tells.
 static PLACES: [(u64, Option<Place>); 7] = [
-    (60, Some(place("US", ["WA", "Seattle", "98101"], 7922, "Comcast"))),
-    (3, Some(place("US", ["MD", "Baltimore", "21224"], 7922, "Comcast"))),
-    (2, Some(place("US", ["MD", "Baltimore", "21217"], 701, "Verizon"))),
-    (12, Some(place("IT", ["62", "Rome", "00118"], 3269, "TIM"))),
-    (5, Some(place("IT", ["25", "Milan", "20121"], 30722, "Vodafone"))),
-    (12, Some(place("BR", ["SP", "Campinas", "13010"], 28573, "Claro"))),
+    (60, Some(place("US", ["WA", "Seattle", "98101"], (7922, "Comcast"), 0.5))),
+    (3, Some(place("US", ["MD", "Baltimore", "21224"], (7922, "Comcast"), 0.5))),
+    (2, Some(place("US", ["MD", "Baltimore", "21217"], (701, "Verizon"), 0.7))),
+    (12, Some(place("IT", ["62", "Rome", "00118"], (3269, "TIM"), 1.0))),
+    (5, Some(place("IT", ["25", "Milan", "20121"], (30722, "Vodafone"), 1.4))),
+    (12, Some(place("BR", ["SP", "Campinas", "13010"], (28573, "Claro"), 2.0))),
     (6, None),
 ];
 
@@ -95,6 +97,22 @@ pub(crate) struct Test {
     pub(crate) window_scale: i64,
     pub(crate) snapshots: u64,
 }
+
+/// The fields of `filter`, in the order of [`Test::filters`].
+pub(crate) const FILTERS: [&str; 12] = [
+    "IsComplete",
+    "IsProduction",
+    "IsError",
+    "IsOAM",
+    "_IsRFC1918",
+    "IsPlatformAnomaly",
+    "IsSmall",
+    "IsShort",
+    "IsLong",
+    "IsEarlyExit",
+    "_IsCongested",
+    "_IsBloated",
+];
 
 /// A connection, of a test or not.
 pub(crate) struct Connection {
@@ -165,6 +183,17 @@ impl World {
         tests.chain(scans)
     }
 
+    /// A download and an upload that are in every view, and whose rows in the tables
+    /// have a value in every column.
+    pub(crate) fn examples(&self) -> [&Test; 2] {
+        let of_today = self.tests.iter().filter(|test| test.date == TODAY);
+        let whole = of_today.take(TRACED).filter(|test| {
+            test.flaw.is_none() && test.place.is_some() && test.site.is_some() && test.snapshots > 0
+        });
+        [true, false]
+            .map(|is_download| whole.clone().find(|test| test.is_download == is_download).unwrap())
+    }
+
     pub(crate) fn traces(&self) -> impl Iterator<Item = Trace<'_>> {
         let today = self.tests.iter().filter(|test| test.date == TODAY);
         today.take(TRACED).map(Trace::new)
@@ -183,6 +212,8 @@ impl Test {
             2..8 => 2,
             _ => 3,
         }];
+        let place = place_of(client);
+        let skew = place.map_or(1.0, |place| place.skew);
         let flaw = match of_test(2).below(100) {
             0 => Some(Flaw::Incomplete),
             1 => Some(Flaw::Error),
@@ -196,8 +227,8 @@ impl Test {
         let bits_per_s = match flaw {
             Some(Flaw::Incomplete) => None,
             Some(Flaw::Small) => Some(6000.0),
-            // From 0.1 to 1000 Mbit/s, as often in each decade.
-            _ => Some(10_f64.powf(5.0 + 4.0 * of_client(3).share())),
+            // From 0.1 to 1000 Mbit/s.
+            _ => Some(10_f64.powf(5.0 + 4.0 * of_client(3).share().powf(skew))),
         };
         let min_rtt_us = 1000 + of_client(4).below(200_000) as i64;
         let rtt_us = min_rtt_us + of_test(5).below(100_000) as i64;
@@ -208,11 +239,8 @@ impl Test {
             date,
             // The connection opened on that day too.
             start_time: midnight + SECOND + number as i64 * 100_000,
-            client: match flaw {
-                Some(Flaw::Private) => format!("10.0.{}.{}", client / 256 % 256, client % 256),
-                _ => Ipv6Addr::from((0x2001_0db8_u128 << 96) | u128::from(client)).to_string(),
-            },
-            place: place_of(client),
+            client: address(client, flaw),
+            place,
             site: SITES[of_test(7).below(4) as usize],
             flaw,
             exits_early: of_test(8).below(2) == 0,
@@ -240,6 +268,33 @@ impl Test {
 
     pub(crate) fn asn(&self) -> Option<i64> {
         self.place.map(|place| place.asn)
+    }
+
+    pub(crate) fn total_retrans(&self) -> i64 {
+        self.number as i64 % 5
+    }
+
+    /// What is true of it of [`FILTERS`].
+    pub(crate) fn filters(&self) -> [bool; 12] {
+        let is = |flaw| self.flaw == Some(flaw);
+        let is_measured = self.bits_per_s.is_some();
+        let [is_congested, is_bloated] =
+            [self.total_retrans() > 0, self.rtt_us > 2 * self.min_rtt_us && self.rtt_us > 1000]
+                .map(|it| it && is_measured && self.is_download);
+        [
+            is_measured,
+            !is(Flaw::Canary),
+            is(Flaw::Error),
+            false,
+            is(Flaw::Private),
+            false,
+            is(Flaw::Small),
+            is(Flaw::Short),
+            is(Flaw::Long),
+            self.is_download && self.exits_early,
+            is_congested,
+            is_bloated,
+        ]
     }
 
     /// Of the arm or not, it is as it should be.
@@ -280,6 +335,20 @@ impl<'a> Trace<'a> {
         let probe = |ttl, router| Probe { ttl, router, rtt_us: 1234 * ttl };
         let probes = vec![probe(1, router(20, 64500)), probe(2, None), probe(3, router(21, 64501))];
         Self { test, start_time: test.start_time + 12 * SECOND, probes }
+    }
+}
+
+/// Private ones of each kind, those next to them, and IPv6.
+fn address(client: u64, flaw: Option<Flaw>) -> String {
+    let host = format!("{}.{}", client / 256 % 256, client % 256);
+    match (flaw, client % 8) {
+        (Some(Flaw::Private), 0..3) => format!("10.0.{host}"),
+        (Some(Flaw::Private), 3) => format!("172.16.{host}"),
+        (Some(Flaw::Private), 4) => format!("172.31.{host}"),
+        (Some(Flaw::Private), _) => format!("192.168.{host}"),
+        (_, 0) => format!("172.{}.{host}", 32 + client / 65536),
+        (_, 1) => format!("110.{}.{host}", client / 65536),
+        _ => Ipv6Addr::from((0x2001_0db8_u128 << 96) | u128::from(client)).to_string(),
     }
 }
 
