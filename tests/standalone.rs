@@ -181,6 +181,13 @@ fn every_format_is_what_it_says() {
 }
 
 #[test]
+fn sql_may_begin_with_a_comment() {
+    let answer = query(&Directory::new(), "csv", "-- Out of a file.\n\nSELECT 1 AS one");
+    answer.expect_code(0);
+    assert_eq!(answer.stdout, "one\n1\n");
+}
+
+#[test]
 fn a_wrong_name_is_answered_with_the_nearest_and_exit_1() {
     let directory = Directory::new();
     let table = query(&directory, "csv", "SELECT 1 FROM speed_test");

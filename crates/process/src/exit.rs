@@ -1,5 +1,7 @@
 //! Exit codes, and the one line on stderr that explains them.
 
+use std::env;
+use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
@@ -66,7 +68,8 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 /// Parses flags and environment. On bad usage prints one line and returns 64;
 /// after `--help` or `--version` returns success.
 pub fn parse<T: Parser>() -> Result<T, ExitCode> {
-    T::try_parse().map_err(|error| match error.kind() {
+    let arguments = env::args_os().map(no_flag_if_comment);
+    T::try_parse_from(arguments).map_err(|error| match error.kind() {
         ClapErrorKind::DisplayHelp | ClapErrorKind::DisplayVersion => {
             // Nobody is left to tell when stdout is closed.
             let _ = error.print();
@@ -81,6 +84,18 @@ pub fn parse<T: Parser>() -> Result<T, ExitCode> {
             ExitCode::from(USAGE)
         }
     })
+}
+
+/// SQL out of a file begins with a comment, `-- Tests of a city`, which is no flag.
+fn no_flag_if_comment(argument: OsString) -> OsString {
+    match argument.as_encoded_bytes() {
+        [b'-', b'-', next, ..] if next.is_ascii_whitespace() => {
+            let mut text = OsString::from(" ");
+            text.push(argument);
+            text
+        }
+        _ => argument,
+    }
 }
 
 /// Turns a program's result into its exit code, and says on stderr what failed.
