@@ -54,5 +54,7 @@ pub use location::store_at;
 pub use maintenance::{
     Compacted, Compaction, Cut, LogCleaning, RETAINED_BEFORE, Retained, Vacuum, Vacuumed,
 };
-pub use session::{Answer, CATALOG, Limits, Origin, Plan, QueryError, Relation, Session, Versions};
+pub use session::{
+    Answer, CATALOG, Interrupt, Limits, Origin, Plan, QueryError, Relation, Session, Versions,
+};
 pub use store::{DurableStore, Fsync};

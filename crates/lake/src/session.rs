@@ -30,8 +30,11 @@ use crate::functions::Concatenation;
 use crate::{Error, Lake, connections, functions, schema, views};
 
 mod answer;
+mod constants;
 mod fields;
 mod integers;
+mod interrupt;
+mod interruptible;
 mod mistake;
 mod naming;
 mod older;
@@ -41,6 +44,7 @@ mod relations;
 mod resources;
 
 pub use answer::{Answer, Origin};
+pub use interrupt::Interrupt;
 pub use plan::{Plan, Versions};
 pub use relations::Relation;
 pub use resources::Limits;
@@ -305,6 +309,9 @@ async fn planned(
     spellings: &HashMap<String, String>,
     explain: &impl Fn(DataFusionError) -> QueryError,
 ) -> Result<LogicalPlan, QueryError> {
+    if parse::writes(&statement) {
+        return Err(QueryError::Refused(READ_ONLY.to_owned()));
+    }
     let plan = context.state().statement_to_plan(statement).await.map_err(explain)?;
     SQLOptions::new()
         .with_allow_ddl(false)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use arrow_flight::FlightInfo;
 use arrow_flight::error::FlightError;
+use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use chrono::Utc;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -14,6 +15,8 @@ use trigpoint_lake::{Answer, Origin, QueryError};
 use crate::shape;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
+/// A row of the service, with room to spare.
+const MESSAGE_BYTES: usize = 32 << 20;
 
 /// A connection to a query service.
 #[derive(Debug)]
@@ -83,7 +86,8 @@ impl Client {
             channel = channel.tls_config(tls).map_err(|error| failed(chain(&error)))?;
         }
         let channel = channel.connect().await.map_err(|error| failed(chain(&error)))?;
-        let mut flight = FlightSqlServiceClient::new(channel);
+        let service = FlightServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES);
+        let mut flight = FlightSqlServiceClient::new_from_inner(service);
         if let Some(token) = token {
             flight.set_token(token.to_owned());
         }

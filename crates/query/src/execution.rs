@@ -8,15 +8,19 @@ use std::time::{Duration, Instant};
 use arrow::array::{Array as _, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use futures::TryStreamExt as _;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tonic::{Code, Status};
-use trigpoint_lake::{Plan, Versions};
+use trigpoint_lake::{Answer, Interrupt, Versions};
 
 use crate::admission::Slot;
 use crate::handle::Handle;
 use crate::output::{self, Input, Output};
+use crate::running::Registration;
 use crate::service::Shared;
 use crate::{planning, shape, status};
+
+/// How long a client waits to hear of an end until what the query has is given back.
+const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(1);
 
 /// Starts the query of a ticket when there is a slot for it.
 pub(crate) async fn start(
@@ -25,26 +29,34 @@ pub(crate) async fn start(
     handle: Handle,
 ) -> Result<Output, Status> {
     let record = Record::new(Arc::clone(shared), principal, &handle.sql);
+    // One that waits or is planned can be cancelled too: it ends when it starts.
+    let registration = shared.running.register(&record.principal, handle.execution);
     let slot = shared.queries.enter().await.inspect_err(|status| record.end(Some(status)))?;
     let (starting, started) = oneshot::channel();
-    shared.workers.spawn(run(record, handle, slot, starting));
+    let network = tokio::runtime::Handle::current();
+    shared.workers.spawn(run(record, handle, slot, registration, starting, network));
     started.await.unwrap_or_else(|_| Err(status::fault()))
 }
 
-/// Plans, tells the client what comes, and sends it.
+/// Plans, tells the client what comes, and sends it; on the threads of the workers,
+/// where a query may compute for as long as it likes: its end is watched from those
+/// of the network.
 async fn run(
     mut record: Record,
     handle: Handle,
     slot: Slot,
+    registration: Registration,
     starting: oneshot::Sender<Result<Output, Status>>,
+    network: tokio::runtime::Handle,
 ) {
     let shared = Arc::clone(&record.shared);
     let planned = async {
         let plan = planning::of_ticket(&shared, &handle).await?;
         let schema = plan.schema().map_err(|error| status::of(&error))?;
-        Ok::<_, Status>((plan, schema))
+        let answer = plan.execute().await.map_err(|error| status::of(&error))?;
+        Ok::<_, Status>((plan, schema, answer))
     };
-    let (plan, schema) = match planned.await {
+    let (plan, schema, answer) = match planned.await {
         Ok(planned) => planned,
         Err(status) => {
             drop(slot);
@@ -57,19 +69,46 @@ async fn run(
     record.versions.clone_from(plan.versions());
     let told = shape::of_answer(&schema, plan.versions());
     let (input, output) = output::pair(Arc::clone(&told));
-    let mut registration = shared.running.register(&record.principal, handle.execution);
     // When the client went away, so does the output, which `left` sees.
     let _ = starting.send(Ok(output));
-    let limits = RunLimits { rows: shared.settings.rows, time: shared.settings.run_at_most };
+    let (ending, delivered) = oneshot::channel();
+    let (batches, interrupt) = (input.batches(), answer.interrupt());
+    let counts = Arc::clone(&record.counts);
+    network.spawn(watch(record, input, registration, interrupt.clone(), delivered));
     let ended = tokio::select! {
-        delivered = deliver(&plan, &told, &input, limits, &record.counts) => delivered,
-        () = tokio::time::sleep(limits.time) => Err(status::too_long(limits.time)),
+        ended = deliver(answer, &told, batches, shared.settings.rows, &counts) => ended,
+        why = interrupt.ended() => Err(status::of(&why)),
+    };
+    drop(plan);
+    drop(slot);
+    // Whoever watches may have told the client of an earlier end.
+    let _ = ending.send(ended);
+}
+
+/// Waits for the end of a query, or ends it, and tells the client.
+async fn watch(
+    record: Record,
+    input: Input,
+    mut registration: Registration,
+    interrupt: Interrupt,
+    mut delivered: oneshot::Receiver<Result<(), Status>>,
+) {
+    let time = record.shared.settings.run_at_most;
+    let stopped = tokio::select! {
+        ended = &mut delivered => Ok(ended.unwrap_or_else(|_| Err(status::fault()))),
+        () = tokio::time::sleep(time) => Err(status::too_long(time)),
         () = registration.cancelled() => Err(status::cancelled()),
         () = input.left() => Err(Status::aborted("the client left")),
     };
-    // Before the client hears of it, so that its next query finds the slot.
-    drop(plan);
-    drop(slot);
+    let ended = match stopped {
+        Ok(ended) => ended,
+        Err(status) => {
+            interrupt.end("nobody waits for its rows");
+            // Before the client hears of it, so that its next query finds the slot.
+            let _ = tokio::time::timeout(GIVEN_BACK_WITHIN, delivered).await;
+            Err(status)
+        }
+    };
     record.end(ended.as_ref().err());
     match ended {
         Ok(()) => input.finish(),
@@ -77,35 +116,26 @@ async fn run(
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct RunLimits {
-    rows: u64,
-    time: Duration,
-}
-
-/// Executes the plan and sends its rows.
+/// Sends the rows of an answer, at most so many.
 async fn deliver(
-    plan: &Plan,
+    answer: Answer,
     told: &SchemaRef,
-    input: &Input,
-    limits: RunLimits,
+    client: mpsc::Sender<RecordBatch>,
+    most: u64,
     counts: &Counts,
 ) -> Result<(), Status> {
-    let failed = |error| status::of(&error);
-    let answer = plan.execute().await.map_err(failed)?;
     let mut batches = std::pin::pin!(answer.into_stream());
-    while let Some(batch) = batches.try_next().await.map_err(failed)? {
+    while let Some(batch) = batches.try_next().await.map_err(|error| status::of(&error))? {
         let rows = batch.num_rows() as u64;
-        if rows == 0 {
-            continue;
+        if counts.rows.fetch_add(rows, Ordering::Relaxed) + rows > most {
+            return Err(status::too_many_rows(most));
         }
-        if counts.rows.fetch_add(rows, Ordering::Relaxed) + rows > limits.rows {
-            return Err(status::too_many_rows(limits.rows));
-        }
-        let batch = shape::conform(&batch, told).map_err(status::internal)?;
-        counts.bytes.fetch_add(bytes(&batch), Ordering::Relaxed);
-        if !input.send(batch).await {
-            return Err(Status::aborted("the client left"));
+        for part in shape::parts(&batch)? {
+            let part = shape::conform(&part, told).map_err(status::internal)?;
+            counts.bytes.fetch_add(bytes(&part), Ordering::Relaxed);
+            if client.send(part).await.is_err() {
+                return Err(Status::aborted("the client left"));
+            }
         }
     }
     Ok(())
@@ -130,7 +160,7 @@ struct Record {
     sql: String,
     hash: u64,
     started: Instant,
-    counts: Counts,
+    counts: Arc<Counts>,
     versions: Versions,
 }
 
@@ -144,7 +174,7 @@ impl Record {
             sql: short(sql),
             hash: hasher.finish(),
             started: Instant::now(),
-            counts: Counts::default(),
+            counts: Arc::default(),
             versions: Versions::new(),
         }
     }

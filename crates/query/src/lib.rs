@@ -10,6 +10,7 @@
 //! | `service` | the calls of Flight SQL, each a line or two to what follows |
 //! | `handle` | what a client carries from one call to the next |
 //! | `planning`, `plans` | SQL and parameters to a plan, and plans of a moment ago |
+//! | `connections` | how many there are, and when a silent one ends |
 //! | `admission` | how many at once, and who waits |
 //! | `execution` | one query from its slot to its last row |
 //! | `output` | rows on their way to a client, who may never read them |
@@ -24,6 +25,7 @@ mod admission;
 mod authenticator;
 mod catalog;
 mod client;
+mod connections;
 mod execution;
 mod handle;
 mod keys;
@@ -42,6 +44,7 @@ mod workers;
 
 pub use authenticator::Authenticator;
 pub use client::{Client, ClientError};
+pub use connections::Connection;
 pub use service::{QueryService, StartError, transport};
 pub use settings::Settings;
 

@@ -9,6 +9,7 @@ use prometheus::{
 pub(crate) struct Metrics {
     pub(crate) requests: IntCounterVec,
     pub(crate) unauthenticated: IntCounter,
+    pub(crate) connections_refused: IntCounter,
     pub(crate) queries: IntCounterVec,
     pub(crate) seconds: Histogram,
     pub(crate) rows: IntCounter,
@@ -31,6 +32,13 @@ impl Metrics {
                 IntCounter::new(
                     "trigpoint_query_unauthenticated_total",
                     "Calls without a token that is known here.",
+                )?,
+            )?,
+            connections_refused: registered(
+                registry,
+                IntCounter::new(
+                    "trigpoint_query_connections_refused_total",
+                    "Connections closed at once, since there were too many.",
                 )?,
             )?,
             queries: registered(

@@ -53,9 +53,9 @@ pub(crate) fn pair(schema: SchemaRef) -> (Input, Output) {
 }
 
 impl Input {
-    /// Waits until the batch before is on its way; false once nobody reads.
-    pub(crate) async fn send(&self, batch: RecordBatch) -> bool {
-        self.batches.send(batch).await.is_ok()
+    /// Where batches go, each when the one before is on its way.
+    pub(crate) fn batches(&self) -> mpsc::Sender<RecordBatch> {
+        self.batches.clone()
     }
 
     /// Waits until nobody reads any more.

@@ -1,11 +1,13 @@
 //! The query service as a whole: what all calls share, and its end.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use arrow_flight::flight_service_server::{FlightService, FlightServiceServer};
+use futures::Stream;
 use prometheus::Registry;
+use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -14,6 +16,7 @@ use tonic::{Request, Status};
 use trigpoint_lake::{Lake, QueryError, Relation, Session};
 
 use crate::admission::{Admission, AdmissionSettings};
+use crate::connections::{self, Connection};
 use crate::metrics::{self, Metrics};
 use crate::plans::Plans;
 use crate::running::Running;
@@ -88,6 +91,16 @@ impl QueryService {
         let server = FlightServiceServer::new(flight).max_decoding_message_size(MESSAGE_BYTES);
         let door = Door { authenticator, shared: Arc::clone(&self.shared) };
         InterceptedService::new(server, door)
+    }
+
+    /// The connections that a listener brings, within their bounds.
+    pub fn connections<I: Stream<Item = io::Result<TcpStream>>>(
+        &self,
+        incoming: I,
+    ) -> impl Stream<Item = io::Result<Connection>> + use<I> {
+        let Settings { connections, silent_at_most, .. } = self.shared.settings;
+        let refused = self.shared.metrics.connections_refused.clone();
+        connections::bounded(incoming, connections, silent_at_most, refused)
     }
 
     /// Takes no more queries, and waits until those that run have ended.
@@ -176,8 +189,11 @@ impl fmt::Debug for Door {
 pub fn transport() -> Server {
     const STREAMS_PER_CONNECTION: u32 = 64;
     const KEEPALIVE: Duration = Duration::from_secs(20);
+    // A client with nothing to ask connects again when it has, and does not notice.
+    const AGE: Duration = Duration::from_mins(30);
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .max_connection_age(AGE)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .tcp_nodelay(true)

@@ -22,6 +22,11 @@ pub struct Settings {
     pub rows: u64,
     /// Bytes of one statement.
     pub sql_bytes: usize,
+    /// Connections at a time; further ones are closed.
+    pub connections: usize,
+    /// How long a connection says nothing at most; longer than the interval in which
+    /// [`crate::transport`] asks for signs of life.
+    pub silent_at_most: Duration,
 }
 
 impl Settings {
@@ -31,6 +36,7 @@ impl Settings {
             limits: Limits {
                 memory_bytes: 2 << 30,
                 query_memory_bytes: 1 << 30,
+                beside_bytes: None,
                 spill_directory,
                 spill_bytes: 20 << 30,
                 snapshot_age: Duration::from_secs(1),
@@ -41,6 +47,8 @@ impl Settings {
             run_at_most: Duration::from_mins(5),
             rows: 20_000_000,
             sql_bytes: 64 << 10,
+            connections: 512,
+            silent_at_most: Duration::from_secs(45),
         }
     }
 }

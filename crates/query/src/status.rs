@@ -30,6 +30,15 @@ pub(crate) fn too_many_rows(limit: u64) -> Status {
     ))
 }
 
+pub(crate) fn too_long_row(bytes: usize, limit: usize) -> Status {
+    Status::resource_exhausted(format!(
+        "a row of the answer has {} MiB, and may have {}; take lists apart with unnest, or \
+         aggregate",
+        bytes >> 20,
+        limit >> 20
+    ))
+}
+
 pub(crate) fn cancelled() -> Status {
     Status::cancelled("the query was cancelled")
 }

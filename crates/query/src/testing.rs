@@ -66,7 +66,8 @@ impl Fixture {
         let tokens = "ada secret-of-ada-0000\nbob secret-of-bob-0000";
         let authenticator = Authenticator::Tokens(Tokens::parse(tokens).unwrap());
         let router = transport().add_service(service.service(authenticator));
-        tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
+        let connections = service.connections(TcpListenerStream::new(listener));
+        tokio::spawn(router.serve_with_incoming(connections));
         Self { service, lake, registry, address, _directory: directory }
     }
 

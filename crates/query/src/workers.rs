@@ -26,6 +26,9 @@ impl Workers {
         let mut builder = Builder::new_multi_thread();
         builder.enable_all().thread_name("query").thread_stack_size(STACK_BYTES);
         builder.max_blocking_threads(BLOCKING_THREADS);
+        // A task computes for a second at a time, and by default 61 of them would have
+        // their turns before a thread looks for timers, files and new queries.
+        builder.event_interval(1).global_queue_interval(1);
         builder.on_thread_start(|| {
             // For the calling thread alone, on Linux.
             if let Err(error) = rustix::process::setpriority_process(None, NICE) {

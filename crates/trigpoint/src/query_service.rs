@@ -73,7 +73,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     // tonic would report a wrong file only when the first client comes.
     certificate.server_config(&["h2"]).map_err(Failure::usage)?;
     let identity = Identity::from_pem(&certificate.chain_pem, &certificate.key_pem);
-    let settings = options.queries.settings(&options.data)?;
+    let settings = options.queries.settings(&options.data, 0)?;
     let lake = options.data.lake()?;
     if options.check_config {
         writeln!(io::stdout(), "the configuration is good")?;
@@ -97,7 +97,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .tls_config(ServerTlsConfig::new().identity(identity))?
         .add_service(service.service(Authenticator::Tokens(tokens)))
         .serve_with_incoming_shutdown(
-            TcpIncoming::from(clients).with_nodelay(Some(true)),
+            service.connections(TcpIncoming::from(clients).with_nodelay(Some(true))),
             shutdown.reached(Phase::Flushing),
         );
     serve(serving, &service, &shutdown).await

@@ -19,6 +19,8 @@ use datafusion::logical_expr::{
 
 /// What one call may make of a batch of rows.
 const MOST_BYTES: f64 = (64_u64 << 20) as f64;
+/// What one call may make of constants: the planner copies, hashes and prints it.
+const MOST_CONSTANT_BYTES: f64 = (1_u64 << 20) as f64;
 
 /// Bytes of the result of each row, at most and about.
 type Size = fn(&[ArrayRef]) -> Result<Vec<f64>>;
@@ -28,6 +30,7 @@ const FUNCTIONS: &[(&str, Size)] = &[
     ("lpad", padded),
     ("rpad", padded),
     ("concat", sum),
+    ("array_concat", sum),
     ("concat_ws", |it| Ok(product(&sum(it)?, &[2.0]))),
     ("replace", |it| Ok(product(&matches(&it[0])?, &texts(&it[2])?))),
     ("regexp_replace", |it| Ok(product(&matches(&it[0])?, &texts(&it[2])?))),
@@ -99,19 +102,36 @@ impl ScalarUDFImpl for Bounded {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
         let is_one = arguments.args.iter().all(|it| matches!(it, ColumnarValue::Scalar(_)));
-        let rows = if is_one { 1 } else { arguments.number_rows };
-        let bytes: f64 = (self.size)(&arrays)?.iter().take(rows).sum();
-        if bytes > MOST_BYTES {
-            return resources_err!(
-                "{} would make {:.0} MiB at once, and may make {:.0}",
-                self.name(),
-                bytes / f64::from(1 << 20),
-                MOST_BYTES / f64::from(1 << 20)
-            );
-        }
+        let (rows, most) =
+            if is_one { (1, MOST_CONSTANT_BYTES) } else { (arguments.number_rows, MOST_BYTES) };
+        // A constant is in the result of every row, or nearly.
+        let repeated: usize = arguments.args.iter().map(constant_bytes).sum();
+        self.check(repeated as f64 * rows as f64, most)?;
+        let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
+        self.check((self.size)(&arrays)?.iter().take(rows).sum(), most)?;
         self.function.invoke_with_args(arguments)
+    }
+}
+
+impl Bounded {
+    fn check(&self, bytes: f64, most: f64) -> Result<()> {
+        if bytes <= most {
+            return Ok(());
+        }
+        resources_err!(
+            "{} would make {:.0} MiB at once, and may make {:.0}",
+            self.name(),
+            bytes / f64::from(1 << 20),
+            most / f64::from(1 << 20)
+        )
+    }
+}
+
+fn constant_bytes(argument: &ColumnarValue) -> usize {
+    match argument {
+        ColumnarValue::Scalar(constant) => constant.size(),
+        ColumnarValue::Array(_) => 0,
     }
 }
 

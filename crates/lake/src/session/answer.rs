@@ -10,12 +10,14 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
+use super::interrupt::Interrupt;
 use super::{QueryError, Versions, mistake};
 
 /// The rows that answer a query, as they are found.
 pub struct Answer {
     pub(super) stream: SendableRecordBatchStream,
     pub(super) origin: Origin,
+    pub(super) interrupt: Interrupt,
 }
 
 /// Where an answer comes from: enough to ask the same again, by time travel to
@@ -39,7 +41,14 @@ impl Answer {
     ) -> Self {
         let batches =
             batches.map(|batch| batch.map_err(|error| DataFusionError::External(Box::new(error))));
-        Self { stream: Box::pin(RecordBatchStreamAdapter::new(schema, batches)), origin }
+        let interrupt = Interrupt::new();
+        let batches = interrupt.clone().cut(batches);
+        Self { stream: Box::pin(RecordBatchStreamAdapter::new(schema, batches)), origin, interrupt }
+    }
+
+    /// Ends it from elsewhere.
+    pub fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
     }
 
     /// Names and types of the columns.

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use datafusion::common::{Result, not_impl_err, plan_datafusion_err};
+use datafusion::common::{Result, not_impl_err, plan_datafusion_err, plan_err};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
 use datafusion::sql::sqlparser::parser::ParserError;
@@ -18,6 +18,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Wor
 pub(super) fn spelled(sql: &str, known: &BTreeSet<String>) -> Result<Statement> {
     let dialect = GenericDialect {};
     let mut tokens = tokens(sql, &dialect)?;
+    check_operators(&tokens)?;
     number_parameters(&mut tokens);
     for token in &mut tokens {
         if let Some(word) = unquoted(&mut token.token)
@@ -36,6 +37,16 @@ pub(super) fn spelled(sql: &str, known: &BTreeSet<String>) -> Result<Statement> 
 /// One statement, as it is.
 pub(crate) fn as_written(sql: &str, dialect: &dyn Dialect) -> Result<Statement> {
     statement(tokens(sql, dialect)?, dialect)
+}
+
+/// Whether it is one of DataFusion's own statements that write or change settings,
+/// which would be planned, and refused for a file's name, before they are refused.
+pub(super) fn writes(statement: &Statement) -> bool {
+    match statement {
+        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => true,
+        Statement::Explain(explained) => writes(&explained.statement),
+        Statement::Statement(_) => false,
+    }
 }
 
 /// How the text spells the names that it gives (after AS) and the fields that it
@@ -63,6 +74,46 @@ pub(super) fn given_names(sql: &str) -> HashMap<String, String> {
     taken.extend(given);
     taken.retain(|lower, spelling| lower != spelling);
     taken
+}
+
+/// Refuses chains as long as `1 + 1 + 1 …` can be: the planner names each of their parts
+/// by its text, and 15,000 parts took minutes.  Lists after IN are no chains.
+fn check_operators(tokens: &[TokenWithSpan]) -> Result<()> {
+    const MOST: usize = 1000;
+    let operators = tokens.iter().filter(|token| is_operator(&token.token)).count();
+    if operators > MOST {
+        return plan_err!("the statement has {operators} operators, and may have {MOST}");
+    }
+    Ok(())
+}
+
+fn is_operator(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => {
+            let chains = ["and", "or", "is", "union", "intersect", "except"];
+            word.quote_style.is_none()
+                && chains.iter().any(|it| word.value.eq_ignore_ascii_case(it))
+        }
+        Token::Plus
+        | Token::Minus
+        | Token::Mul
+        | Token::Div
+        | Token::Mod
+        | Token::StringConcat
+        | Token::Ampersand
+        | Token::Pipe
+        | Token::Caret
+        | Token::Eq
+        | Token::DoubleEq
+        | Token::Neq
+        | Token::Lt
+        | Token::Gt
+        | Token::LtEq
+        | Token::GtEq
+        | Token::DoubleColon
+        | Token::LBracket => true,
+        _ => false,
+    }
 }
 
 /// Makes `$1`, `$2` and so on of each `?`, as JDBC writes parameters.

@@ -12,7 +12,10 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
+use super::interrupt::Interrupt;
+use super::interruptible::Interruptible;
 use super::resources::Resources;
 use super::{Answer, Origin, QueryError, mistake};
 
@@ -103,16 +106,23 @@ impl Plan {
         }
         let explain = |error| self.explain(&error);
         let mut state = self.state.clone();
+        let interrupt = Interrupt::new();
         if let Some(resources) = &self.resources {
             // Each execution has a share of its own.
-            let runtime = resources.share().map_err(explain)?;
-            state = SessionStateBuilder::new_from_existing(state).with_runtime_env(runtime).build();
+            let runtime = resources.share(&interrupt).map_err(explain)?;
+            state = SessionStateBuilder::new_from_existing(state)
+                .with_runtime_env(runtime)
+                .with_physical_optimizer_rule(Arc::new(resources.constants()))
+                .with_physical_optimizer_rule(Arc::new(Interruptible(interrupt.clone())))
+                .build();
         }
         let context = SessionContext::new_with_state(state);
         let frame = context.execute_logical_plan(self.logical.clone()).await.map_err(explain)?;
         let stream = frame.execute_stream().await.map_err(explain)?;
+        let (schema, rows) = (stream.schema(), interrupt.clone().cut(stream));
+        let stream = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
         let (sql, versions) = (self.sql.to_string(), self.versions.clone());
-        Ok(Answer { stream, origin: Origin { sql, time: Utc::now(), versions } })
+        Ok(Answer { stream, origin: Origin { sql, time: Utc::now(), versions }, interrupt })
     }
 
     fn explain(&self, error: &DataFusionError) -> QueryError {

@@ -2,7 +2,8 @@
 //!
 //! DataFusion's operators ask a pool before they keep rows, and spill to disk
 //! where they can when it refuses.  Each execution has a pool of its own, in
-//! which its operators share fairly, over one account that all charge.
+//! which its operators share fairly, over one account that all charge.  What no
+//! pool is asked for, the `guard` sees.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,13 +18,23 @@ use datafusion::execution::memory_pool::{
 };
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 
+use super::constants::SmallConstants;
+use super::interrupt::Interrupt;
+use guard::Executions;
+
+mod guard;
+
 /// Bounds on queries.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Bytes of rows that all queries together may keep in memory.
+    /// Bytes that all queries together may take in memory.
     pub memory_bytes: usize,
-    /// Bytes of rows that one query may keep in memory.
+    /// Bytes that one query may take in memory.
     pub query_memory_bytes: usize,
+    /// By how many bytes the process may grow beside: when it has grown by more than
+    /// that and `memory_bytes` and an eighth, its largest query ends.  `None` where its
+    /// size says nothing about queries.
+    pub beside_bytes: Option<usize>,
     /// Directory for what does not fit; made if it is missing.
     pub spill_directory: PathBuf,
     /// Bytes that all queries together may have there.
@@ -37,9 +48,16 @@ pub struct Limits {
 pub(crate) struct Resources {
     pub(super) runtime: Arc<RuntimeEnv>,
     account: Arc<Account>,
+    executions: Arc<Executions>,
     query_memory_bytes: usize,
     pub(super) snapshot_age: Duration,
 }
+
+/// Of two bytes that a query may take, it may keep rows in one.  An operator asks for
+/// what it keeps, and not for the copy of it while it grows, sorts, joins, spills or
+/// sends: `count(DISTINCT text)` and a hash join were measured at 1.8 and 1.3 times
+/// what they had asked for.
+const KEPT: usize = 2;
 
 impl Resources {
     pub(crate) fn new(limits: &Limits) -> Result<Self> {
@@ -48,22 +66,35 @@ impl Resources {
             .with_temp_file_path(spill)
             .with_max_temp_directory_size(limits.spill_bytes)
             .build_arc()?;
-        let account = Account { limit: limits.memory_bytes, used: AtomicUsize::new(0) };
+        let account = Account { limit: limits.memory_bytes / KEPT, used: AtomicUsize::new(0) };
+        let executions = Arc::new(Executions::default());
+        if let Some(beside) = limits.beside_bytes {
+            guard::start(&executions, limits.memory_bytes, beside)?;
+        }
         Ok(Self {
             runtime,
             account: Arc::new(account),
-            query_memory_bytes: limits.query_memory_bytes.min(limits.memory_bytes),
+            executions,
+            query_memory_bytes: limits.query_memory_bytes.min(limits.memory_bytes) / KEPT,
             snapshot_age: limits.snapshot_age,
         })
     }
 
-    /// What one execution may take.
-    pub(super) fn share(&self) -> Result<Arc<RuntimeEnv>> {
-        let own = FairSpillPool::new(self.query_memory_bytes);
-        let share = Share { own, account: Arc::clone(&self.account) };
-        RuntimeEnvBuilder::from_runtime_env(&self.runtime)
-            .with_memory_pool(Arc::new(share))
-            .build_arc()
+    /// What one execution may take, until it is interrupted.
+    pub(super) fn share(&self, interrupt: &Interrupt) -> Result<Arc<RuntimeEnv>> {
+        let share = Arc::new(Share {
+            own: FairSpillPool::new(self.query_memory_bytes),
+            account: Arc::clone(&self.account),
+            interrupt: interrupt.clone(),
+        });
+        self.executions.add(&share);
+        RuntimeEnvBuilder::from_runtime_env(&self.runtime).with_memory_pool(share).build_arc()
+    }
+
+    /// Constants of which a batch fits into a quarter of a query's memory.
+    pub(super) fn constants(&self) -> SmallConstants {
+        const ROWS_OF_A_BATCH: usize = 8192;
+        SmallConstants { bytes: self.query_memory_bytes / 4 / ROWS_OF_A_BATCH }
     }
 
     /// Bytes of rows that queries keep in memory right now.
@@ -116,6 +147,7 @@ impl Account {
 struct Share {
     own: FairSpillPool,
     account: Arc<Account>,
+    interrupt: Interrupt,
 }
 
 impl MemoryPool for Share {
@@ -142,9 +174,10 @@ impl MemoryPool for Share {
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
+        self.interrupt.check()?;
         if !self.account.try_add(additional) {
             return Err(resources_datafusion_err!(
-                "all queries together have {} MiB",
+                "all queries together may keep rows in {} MiB",
                 self.account.limit >> 20
             ));
         }

@@ -30,7 +30,7 @@ async fn nobody_is_answered_without_a_token_that_is_known() {
     let mut answers = client.inner_mut().handshake(request).await.unwrap().into_inner();
     assert!(answers.message().await.unwrap().is_none());
     // A name and a password are no token.
-    let error = client.handshake("ada", "secret-of-ada-0000").await.unwrap_err();
+    let error = nobody.handshake("ada", "secret-of-ada-0000").await.unwrap_err();
     assert!(error.to_string().contains("a token is needed"), "{error}");
 }
 
@@ -105,9 +105,12 @@ async fn a_statement_that_is_too_long_or_too_deep_is_refused() {
     let deep = format!("SELECT {}1{}", "(".repeat(30_000), ")".repeat(30_000));
     let (code, _) = refusal(&mut client, &deep).await;
     assert_eq!(code, Code::InvalidArgument);
-    // Recursion of the planner and of the optimizer.
-    let sum = format!("SELECT 1{} AS n", " + 1".repeat(15_000));
-    let _ = ask(&mut client, &sum).await;
+    // Recursion of the planner and of the optimizer, which takes the square of the time.
+    let sum = |terms| format!("SELECT 1{} AS n", " + 1".repeat(terms));
+    let (code, message) = refusal(&mut client, &sum(15_000)).await;
+    assert_eq!(code, Code::InvalidArgument);
+    assert_eq!(message, "the statement has 15000 operators, and may have 1000");
+    assert_eq!(number(&mut client, &sum(999)).await, 1000);
     assert_eq!(number(&mut client, "SELECT 1").await, 1);
 }
 

@@ -7,6 +7,8 @@ use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::{Action, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus};
 use futures::{StreamExt as _, TryStreamExt as _};
 use prost::Message as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tonic::Code;
 use tonic::transport::Endpoint;
 
@@ -17,16 +19,54 @@ const ENDLESS: &str = "SELECT sum(a.value % 7) FROM generate_series(1, 100000000
 /// More rows than any window holds.
 const LONG: &str = "SELECT value, repeat('x', 100) FROM generate_series(1, 100000000)";
 
+/// Joins that compute for hours and hardly ever wait, the first without a single row.
+const ENDLESS_JOINS: [&str; 3] = [
+    "SELECT count(*) FROM generate_series(1, 1000000) a JOIN generate_series(1, 1000000) b \
+     ON a.value * b.value % 7 = 9",
+    "SELECT count(*) FROM generate_series(1, 1000000) a CROSS JOIN generate_series(1, 1000000) b",
+    "SELECT count(*) FROM generate_series(1, 1000000) a JOIN generate_series(1, 1000000) b \
+     ON a.value % 2 = b.value % 2 AND a.value * b.value % 7 = 9",
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_of_an_hour_ends_when_its_time_is_up() {
     let limit = Duration::from_millis(300);
     let fixture = Fixture::with(|settings| settings.run_at_most = limit).await;
     let mut client = fixture.client().await;
-    let (code, message) = refusal(&mut client, ENDLESS).await;
-    assert_eq!(code, Code::DeadlineExceeded);
-    assert!(message.contains("took longer than 0.3 s"), "{message}");
-    fixture.until("trigpoint_query_running", "", 0.0).await;
-    assert_eq!(number(&mut client, "SELECT 1").await, 1);
+    for sql in [ENDLESS].iter().chain(&ENDLESS_JOINS) {
+        let (code, message) = refusal(&mut client, sql).await;
+        assert_eq!(code, Code::DeadlineExceeded, "{sql}");
+        assert!(message.contains("took longer than 0.3 s"), "{message}");
+        // Its thread is free again, not only its client.
+        fixture.until("trigpoint_query_running", "", 0.0).await;
+        assert_eq!(number(&mut client, "SELECT 1").await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_no_client_could_take_is_refused() {
+    let fixture = Fixture::new().await;
+    let mut client = fixture.client().await;
+    let list = |texts| {
+        format!(
+            "SELECT array_agg(repeat(cast(value AS VARCHAR), 100)) AS l \
+             FROM generate_series(100000, {})",
+            99_999 + texts
+        )
+    };
+    let (code, message) = refusal(&mut client, &list(100_000)).await;
+    assert_eq!(code, Code::ResourceExhausted);
+    assert!(message.starts_with("a row of the answer has 57 MiB, and may have 15"), "{message}");
+    // The largest that fits goes through, and a batch of many is sent in parts.
+    assert_eq!(ask(&mut client, &list(5000)).await.unwrap()[0].num_rows(), 1);
+    let rows = ask(
+        &mut client,
+        "SELECT repeat(cast(value AS VARCHAR), 1000) \
+                                 FROM generate_series(1000, 9000)",
+    )
+    .await
+    .unwrap();
+    assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 8001);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,8 +84,8 @@ async fn an_answer_of_too_many_rows_is_refused_and_never_cut() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_needs_more_memory_spills_or_ends_and_gives_it_back() {
     let fixture = Fixture::with(|settings| {
-        settings.limits.memory_bytes = 64 << 20;
-        settings.limits.query_memory_bytes = 48 << 20;
+        settings.limits.memory_bytes = 128 << 20;
+        settings.limits.query_memory_bytes = 96 << 20;
         settings.limits.spill_bytes = 1 << 30;
     })
     .await;
@@ -85,8 +125,19 @@ async fn a_value_that_would_not_fit_is_refused_before_it_is_made() {
         assert_eq!(code, Code::ResourceExhausted, "{sql}: {message}");
         assert!(message.contains("MiB at once"), "{sql}: {message}");
     }
-    let doubled = (0..40).fold("SELECT repeat('x', 1000) AS s".to_owned(), |inner, _| {
-        format!("SELECT s || s AS s FROM ({inner})")
+    for sql in [
+        // A constant that would stand on each of 8192 rows of a batch.
+        "SELECT max(s || cast(value AS VARCHAR)) \
+         FROM (SELECT repeat('x', 1000000) AS s, value FROM generate_series(1, 9))",
+        "SELECT max(array_length(array_append(l, value))) \
+         FROM (SELECT range(1, 100000) AS l, value FROM generate_series(1, 9))",
+    ] {
+        let (code, message) = refusal(&mut client, sql).await;
+        assert_eq!(code, Code::ResourceExhausted, "{sql}: {message}");
+        assert!(message.contains("stands on every row"), "{sql}: {message}");
+    }
+    let doubled = (0..15).fold("SELECT repeat('x', 1000) AS s0".to_owned(), |inner, n| {
+        format!("SELECT s{n} || s{n} AS s{} FROM ({inner})", n + 1)
     });
     let (code, message) = refusal(&mut client, &doubled).await;
     assert_eq!(code, Code::ResourceExhausted, "{message}");
@@ -183,34 +234,65 @@ async fn a_query_is_cancelled_by_whoever_asked_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_connections_are_answered_or_told_to_come_again() {
+async fn of_a_thousand_connections_those_within_the_bound_are_answered_or_told_to_come_again() {
+    const MOST: usize = 900;
     trigpoint_process::limits::raise_open_files();
     let fixture = Fixture::with(|settings| {
         settings.queries = 4;
         settings.waiting = 8;
+        settings.connections = MOST;
     })
     .await;
     let endpoint = Endpoint::from_shared(format!("http://{}", fixture.address)).unwrap();
     let connections = (0..1000).map(|_| {
         let endpoint = endpoint.clone();
         async move {
-            let mut client = FlightSqlServiceClient::new(endpoint.connect().await.unwrap());
+            let mut client = FlightSqlServiceClient::new(endpoint.connect().await.ok()?);
             client.set_token("secret-of-ada-0000".to_owned());
-            client
+            Some(client)
         }
     });
     let connections: Vec<_> = futures::stream::iter(connections).buffered(50).collect().await;
-    let asked = connections
-        .into_iter()
-        .map(|mut client| async move { ask(&mut client, "SELECT count(*) FROM readings").await });
-    let answers: Vec<_> = futures::future::join_all(asked).await;
+    let asked = connections.into_iter().map(|client| async move {
+        let mut client = client?;
+        // Held until all have asked.
+        let answer = ask(&mut client, "SELECT count(*) FROM readings").await;
+        Some((answer, client))
+    });
+    let asked: Vec<_> = futures::future::join_all(asked).await;
+    let answers: Vec<_> = asked.iter().flatten().map(|(answer, _)| answer).collect();
     let answered = answers.iter().filter(|answer| answer.is_ok()).count();
-    for refused in answers.iter().filter_map(|answer| answer.as_ref().err()) {
-        assert!(refused.message().ends_with("come again later"), "{refused:?}");
+    let told = answers.iter().filter_map(|answer| answer.as_ref().err());
+    let told = told.filter(|status| status.message().ends_with("come again later")).count();
+    assert_eq!(answered + told, MOST);
+    // A client whose connection was closed may have come again.
+    assert!(fixture.metric("trigpoint_query_connections_refused_total", "") >= 100.0);
+    assert!(answered >= 12, "{answered} of {MOST} were answered");
+    let (_, mut client) = asked.into_iter().flatten().find(|(it, _)| it.is_ok()).unwrap();
+    assert_eq!(number(&mut client, "SELECT 1").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_says_nothing_ends_and_leaves_its_place() {
+    let fixture = Fixture::with(|settings| {
+        settings.connections = 1;
+        settings.silent_at_most = Duration::from_millis(300);
+    })
+    .await;
+    // Neither TLS nor HTTP/2; and one that begins and stays half open.
+    for beginning in [&b""[..], b"PRI * HTTP/2.0\r\n"] {
+        let mut silent = TcpStream::connect(fixture.address).await.unwrap();
+        silent.write_all(beginning).await.unwrap();
+        let mut rest = Vec::new();
+        // Its end is an end, or a reset.
+        let _ = silent.read_to_end(&mut rest).await;
     }
-    assert!(answered >= 12, "{answered} of 1000 were answered");
     let mut client = fixture.client().await;
     assert_eq!(number(&mut client, "SELECT 1").await, 1);
+    assert!(fixture.metric("trigpoint_query_connections_refused_total", "").abs() < 0.5);
+    let mut second = TcpStream::connect(fixture.address).await.unwrap();
+    assert_eq!(second.read(&mut [0]).await.unwrap_or(0), 0);
+    assert!(fixture.metric("trigpoint_query_connections_refused_total", "") > 0.5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,8 @@ use crate::data_directory::DataDirectory;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Queries")]
 pub(crate) struct QueryFlags {
-    /// Memory for the rows of all queries together
+    /// Memory for all queries together; rows are kept in half of it, since DataFusion
+    /// does not count the copies that it makes of them
     #[arg(
         long,
         env = "TRIGPOINT_QUERY_MEMORY_TOTAL",
@@ -22,7 +23,7 @@ pub(crate) struct QueryFlags {
         value_parser = size
     )]
     query_memory_total: u64,
-    /// Memory for the rows of one query; what does not fit goes to disk
+    /// Memory for one query, in half of which it keeps rows; what does not fit goes to disk
     #[arg(
         long,
         env = "TRIGPOINT_QUERY_MEMORY",
@@ -61,11 +62,23 @@ pub(crate) struct QueryFlags {
     /// Queries that wait for others to end; further ones are refused
     #[arg(long, env = "TRIGPOINT_QUERIES_WAITING", value_name = "QUERIES", default_value = "64")]
     queries_waiting: usize,
+    /// Connections at a time; further ones are closed
+    #[arg(
+        long,
+        env = "TRIGPOINT_QUERY_CONNECTIONS",
+        value_name = "CONNECTIONS",
+        default_value = "512"
+    )]
+    query_connections: usize,
 }
 
 impl QueryFlags {
-    /// The settings that they ask for.
-    pub(crate) fn settings(&self, data: &DataDirectory) -> Result<Settings, Failure> {
+    /// The settings that they ask for, in a process that takes so many bytes `beside`.
+    pub(crate) fn settings(
+        &self,
+        data: &DataDirectory,
+        beside: usize,
+    ) -> Result<Settings, Failure> {
         if self.queries == 0 {
             return Err(Failure::Usage(anyhow!("--queries must be at least 1")));
         }
@@ -73,11 +86,13 @@ impl QueryFlags {
         let mut settings = Settings::new(directory);
         settings.limits.memory_bytes = usize::try_from(self.query_memory_total)?;
         settings.limits.query_memory_bytes = usize::try_from(self.query_memory)?;
+        settings.limits.beside_bytes = Some(beside);
         settings.limits.spill_bytes = self.query_spill;
         settings.run_at_most = self.query_time;
         settings.rows = self.query_rows;
         settings.queries = self.queries;
         settings.waiting = self.queries_waiting;
+        settings.connections = self.query_connections;
         Ok(settings)
     }
 }

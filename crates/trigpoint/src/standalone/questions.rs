@@ -18,6 +18,9 @@ use crate::query_service::QueryFlags;
 const DEFAULT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9410);
 
+/// Bytes that serving, commits and compaction take at most, of the same process.
+const STATION: usize = 1 << 30;
+
 /// Where questions are taken.
 #[derive(Debug, clap::Args)]
 pub(super) struct QuestionFlags {
@@ -68,7 +71,7 @@ impl QuestionFlags {
                  this machine alone, or run `trigpoint query-service`, which asks for tokens"
             )));
         }
-        Ok(Questions { place: self.query_listen, settings: self.queries.settings(data)? })
+        Ok(Questions { place: self.query_listen, settings: self.queries.settings(data, STATION)? })
     }
 }
 
@@ -91,7 +94,9 @@ impl Questions {
         tokio::spawn(async move {
             let serving = trigpoint_query::transport()
                 .add_service(service.service(Authenticator::Local))
-                .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
+                .serve_with_incoming(
+                    service.connections(TcpIncoming::from(listener).with_nodelay(Some(true))),
+                );
             // Nobody who tests must wait for somebody who asks.
             tokio::select! {
                 served = serving => {
