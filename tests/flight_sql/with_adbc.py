@@ -36,13 +36,16 @@ def main():
         told["vendor"] = connection.adbc_get_info()["vendor_name"]
         objects = connection.adbc_get_objects(depth="all").read_all().to_pylist()
         told["tables"] = {
-            f"{schema['db_schema_name']}.{table['table_name']}": {
-                column["column_name"]: column["remarks"] for column in table["table_columns"]
-            }
+            f"{schema['db_schema_name']}.{table['table_name']}": [
+                column["column_name"] for column in table["table_columns"]
+            ]
             for catalog in objects
             for schema in catalog["catalog_db_schemas"]
             for table in schema["db_schema_tables"]
         }
+        # The driver's list of columns has no room for what they mean.
+        column = connection.adbc_get_table_schema("snapshots").field("min_rtt_us")
+        told["meaning"] = column.metadata[b"comment"].decode()
         cursor.execute(
             "SELECT direction, count(*) AS tests FROM speed_tests WHERE direction = ? GROUP BY 1",
             ("download",),

@@ -44,6 +44,7 @@ const STAGES: &[Stage] = &[
     ("other engines on the tables", |_| prove::short("engines")),
     ("free databases of addresses", |_| prove::short("annotation")),
     ("published queries, short", |_| prove::short("research")),
+    ("SQL over the network, short", |_| prove::short("flight-sql")),
     ("fuzzing, short", |_| prove::short("fuzz")),
 ];
 

@@ -43,7 +43,8 @@ const SUITES: &[(&str, &[&str])] = &[
     ("clients", &["real_clients"]),
     ("engines", &["engines"]),
     ("annotation", &["annotation"]),
-    ("research", &["research", "flight_sql"]),
+    ("research", &["research"]),
+    ("flight-sql", &["flight_sql"]),
 ];
 
 const FUZZ_TARGETS: &[&str] = &[
@@ -132,9 +133,13 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
             test.env("ADDRESS_MODULES", tools::address_modules()?);
         }
         "research" => {
-            tools::debian(&[("javac", "openjdk-17-jdk-headless"), ("mvn", "maven")])?;
+            tools::debian(&[("java", "openjdk-17-jre-headless"), ("mvn", "maven")])?;
             test.env("ENGINES_PYTHON", tools::engines()?);
             test.env("SPARK_JARS", tools::delta_spark()?);
+        }
+        "flight-sql" => {
+            tools::debian(&[("javac", "openjdk-17-jdk-headless"), ("mvn", "maven")])?;
+            test.env("ENGINES_PYTHON", tools::engines()?);
             test.env("FLIGHT_SQL_JDBC", tools::flight_sql_jdbc()?);
         }
         _ => {}
