@@ -26,7 +26,7 @@ fn value(index: usize) -> u64 {
 }
 
 fn tcp_info() -> TcpInfo {
-    let value = |index| match BITS.iter().find(|(field, _)| *field == index) {
+    let value = |index: usize| match BITS.iter().find(|(field, _)| *field == index) {
         Some((_, value)) => Some(*value),
         None if field::FIELDS[index].bit_width < 8 => Some(0),
         None => Some(value(index)),
@@ -49,16 +49,17 @@ fn is_name_of(name: &str, column: &str) -> bool {
 }
 
 #[track_caller]
-fn assert_each_field_is_there(fields: &Map<String, Value>) {
+fn assert_each_field_is_there(sql: &str, fields: &Map<String, Value>) {
     let merged = |index: usize| BITS.iter().any(|(field, _)| *field == index);
     for (index, field) in field::FIELDS.iter().enumerate().take(field::TOTAL_RTO_TIME_MS + 1) {
         if field.padding || merged(index) {
             continue;
         }
         let mut named = fields.iter().filter(|(name, _)| is_name_of(name, field.name));
-        let (name, found) = named.next().unwrap_or_else(|| panic!("{} is missing", field.name));
-        assert_eq!(found, value(index), "{name}");
-        assert!(named.next().is_none(), "{} is there twice", field.name);
+        let (name, found) =
+            named.next().unwrap_or_else(|| panic!("{} is missing: {sql}", field.name));
+        assert_eq!(found, value(index), "{name}: {sql}");
+        assert!(named.next().is_none(), "{} is there twice: {sql}", field.name);
     }
     assert_eq!((&fields["WScale"], &fields["AppLimited"]), (&0x97.into(), &5.into()));
 }
@@ -85,10 +86,9 @@ async fn every_field_of_the_kernel_has_its_own_value_in_every_view() {
         "SELECT a.FinalSnapshot.TCPInfo AS it FROM ndt.tcpinfo",
         "SELECT raw.Snapshots[1].TCPInfo AS it FROM ndt_raw.tcpinfo",
     ] {
-        println!("{sql}");
         let row = row(&lake, sql).await;
-        assert_each_field_is_there(row["it"].as_object().unwrap());
+        assert_each_field_is_there(sql, row["it"].as_object().unwrap());
     }
-    let flat = row(&lake, "SELECT * FROM ndt.snapshots_flat").await;
-    assert_each_field_is_there(&flat);
+    let flat = "SELECT * FROM ndt.snapshots_flat";
+    assert_each_field_is_there(flat, &row(&lake, flat).await);
 }
