@@ -1,4 +1,5 @@
-//! Columns of an answer are called after the fields that they hold.
+//! Columns of an answer are called after the fields that they hold, and derived
+//! tables have names.
 //!
 //! `SELECT a.MinRTT` gives `MinRTT`, as in BigQuery, Spark and DuckDB, also for
 //! the query around it.  DataFusion calls it `ndt.unified_downloads.a[MinRTT]`.
@@ -11,14 +12,14 @@ use datafusion::logical_expr::{Expr as Planned, LogicalPlan, LogicalPlanBuilder}
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, Expr, Ident, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr,
-    Subscript, TableFactor, Value, VisitMut as _, VisitorMut,
+    Subscript, TableAlias, TableFactor, Value, VisitMut as _, VisitorMut,
 };
 
 /// Gives each selected field that has no name its own.
 pub(super) fn name_fields(statement: &mut Statement) {
     match statement {
         Statement::Statement(statement) => {
-            let _ = statement.visit(&mut Names);
+            let _ = statement.visit(&mut Names::default());
         }
         Statement::Explain(explain) => name_fields(&mut explain.statement),
         _ => {}
@@ -52,7 +53,11 @@ pub(super) fn spell_columns(
     LogicalPlanBuilder::from(plan).project(columns)?.build()
 }
 
-struct Names;
+#[derive(Default)]
+struct Names {
+    /// Derived tables that have got a name so far.
+    derived: usize,
+}
 
 impl VisitorMut for Names {
     type Break = ();
@@ -68,6 +73,18 @@ impl VisitorMut for Names {
                     *access = AccessExpr::Dot(Expr::value(field));
                 }
             }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// DataFusion 55 takes the second of two equal projections for the first
+    /// (`merge_consecutive_projections_one_level`), which `s + 1 AS s` of `s + 1 AS s`
+    /// are where no qualifier tells one `s` from the other.
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Derived { alias: alias @ None, .. } = factor {
+            self.derived += 1;
+            let name = Ident::new(format!("__derived_{}", self.derived));
+            *alias = Some(TableAlias { explicit: true, name, columns: Vec::new(), at: None });
         }
         ControlFlow::Continue(())
     }

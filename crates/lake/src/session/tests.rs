@@ -215,6 +215,24 @@ async fn names_are_taken_without_regard_to_case_and_given_as_they_are_written() 
 }
 
 #[tokio::test]
+async fn equal_projections_over_each_other_are_two() {
+    let directory = tempfile::tempdir().unwrap();
+    let lake = lake(&directory);
+    for (sql, value) in [
+        ("SELECT s + s AS s FROM (SELECT s + s AS s FROM (SELECT 1 AS s))", "4"),
+        (
+            "SELECT s + 1 AS s FROM (SELECT s + 1 AS s FROM (SELECT s + 1 AS s FROM (SELECT 1 AS s)))",
+            "4",
+        ),
+        ("SELECT a + b AS a FROM (SELECT a + b AS a, b FROM (SELECT 1 AS a, 2 AS b))", "5"),
+        ("SELECT x.a + y FROM (SELECT 1 AS a) AS x, (SELECT 2 AS y), (SELECT 3)", "3"),
+        ("SELECT * FROM (SELECT (SELECT max(v) FROM (SELECT 5 AS v)) AS s)", "5"),
+    ] {
+        assert_eq!(csv(&lake, sql).await, [value], "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn integers_come_by_column_and_null_is_none() {
     let directory = tempfile::tempdir().unwrap();
     let lake = lake(&directory);
