@@ -169,11 +169,8 @@ impl Session {
     ) -> Result<(Vec<SchemaRef>, Versions), QueryError> {
         let explain = |error: DataFusionError| mistake::explain(&error, &[]);
         let state = context.state();
-        let views = if named.iter().any(|name| name.schema() == Some(INFORMATION_SCHEMA)) {
-            views::all(&state)
-        } else {
-            views::needed(&state, named)
-        };
+        let lists_tables = named.iter().any(|name| name.schema() == Some(INFORMATION_SCHEMA));
+        let views = if lists_tables { views::all(&state) } else { views::needed(&state, named) };
         let views = views::over(views.map_err(explain)?, self.lake.tables());
         let needed = views::needed(&state, named).map_err(explain)?;
         if needed.iter().any(views::Wanted::has_lists) {
@@ -193,7 +190,7 @@ impl Session {
         for table in self.lake.tables().iter().rev() {
             let is_it = |name: &TableReference| name.table() == table.name;
             let is_named = named.iter().any(is_it);
-            // Only what the query needs is loaded; the rest is there for SHOW.
+            // Only what the query needs is loaded.
             let provider = if is_named || needed.iter().flat_map(|view| &view.names).any(is_it) {
                 let snapshot = self.lake.snapshot_of(table, not_before).await?;
                 not_before = snapshot.as_ref().map_or(not_before, |(_, until)| *until);
@@ -204,8 +201,10 @@ impl Session {
                     snapshots.clone_from(&stored);
                 }
                 provider(table, stored, context).await?
-            } else {
+            } else if lists_tables {
                 empty(table)?
+            } else {
+                continue;
             };
             if is_named {
                 read.push(provider.schema());

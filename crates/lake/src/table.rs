@@ -64,12 +64,16 @@ impl Open {
         definition: &'static Table,
         log_store: LogStoreRef,
     ) -> Result<Option<Self>, Error> {
-        let failed = Error::delta("find", definition.name);
-        if !log_store.is_delta_table_location().await.map_err(failed)? {
-            return Ok(None);
+        let mut open = Self::new(definition, DeltaTable::new(LogStoreRef::clone(&log_store)));
+        if open.refresh().await.is_err() {
+            // Asked only now: it lists the whole log, a day of which may be long.
+            let failed = Error::delta("find", definition.name);
+            if !log_store.is_delta_table_location().await.map_err(failed)? {
+                return Ok(None);
+            }
+            // A rival may have made it meanwhile.
+            open.refresh().await?;
         }
-        let mut open = Self::new(definition, DeltaTable::new(log_store));
-        open.refresh().await?;
         Ok(Some(open))
     }
 

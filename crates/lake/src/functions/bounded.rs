@@ -43,9 +43,9 @@ const FUNCTIONS: &[(&str, Size)] = &[
 
 /// Puts a bound on each of them.
 pub(super) fn register(context: &SessionContext) {
+    let unbounded = context.state();
     for (name, size) in FUNCTIONS {
-        let function = context.state().scalar_functions().get(*name).map(Arc::clone);
-        if let Some(function) = function {
+        if let Some(function) = unbounded.scalar_functions().get(*name).map(Arc::clone) {
             context.register_udf(ScalarUDF::from(Bounded { function, size: *size }));
         }
     }
