@@ -5,7 +5,7 @@ use trigpoint_record::tables::speed_tests::{Direction, EndReason, LastReading, S
 
 use trigpoint_tcpinfo::{TcpInfo, field};
 
-use super::rows::{annotated, append, lake, speed_test, station, tcp_info};
+use super::rows::{annotated, append, flow_id, lake, speed_test, station, tcp_info};
 use crate::testing::csv;
 
 const FIELDS: [&str; 12] = [
@@ -23,21 +23,32 @@ const FIELDS: [&str; 12] = [
     "_IsBloated",
 ];
 
-/// Fields that are TRUE of a test, and whether it is in the unified view.
-async fn filters(test: SpeedTest, arm: &str) -> (Vec<&'static str>, bool) {
+/// Fields that are TRUE of each test, which arm it was made on being beside it, and
+/// whether it is in the unified view.  All are of one direction.
+async fn filters(tests: &[(SpeedTest, &str)]) -> Vec<(String, bool)> {
     let directory = tempfile::tempdir().unwrap();
     let lake = lake(&directory);
-    let direction = test.direction.name();
-    let row = annotated(test, &station("lga03", arm), None);
-    append(&lake, &SPEED_TESTS, vec![row]).await;
+    let mut rows = Vec::new();
+    for (cookie, (test, arm)) in (1..).zip(tests) {
+        let test = SpeedTest { flow_id: flow_id(cookie), ..test.clone() };
+        rows.push(annotated(test, &station("lga03", arm), None));
+    }
+    append(&lake, &SPEED_TESTS, rows).await;
+    let direction = tests[0].0.direction.name();
     let fields = FIELDS.map(|field| format!("filter.{field}")).join(", ");
-    let sql = format!("SELECT {fields} FROM ndt_intermediate.extended_ndt7_{direction}s");
-    let rows = csv(&lake, &sql).await;
-    let values: Vec<_> = rows[0].split(',').collect();
-    assert!(values.iter().all(|value| ["true", "false"].contains(value)), "{rows:?}");
-    let set = FIELDS.into_iter().zip(values).filter(|(_, value)| *value == "true");
+    let view = format!("ndt_intermediate.extended_ndt7_{direction}s");
+    let all = csv(&lake, &format!("SELECT id, {fields} FROM {view} ORDER BY id")).await;
     let valid = csv(&lake, &format!("SELECT id FROM ndt.unified_{direction}s")).await;
-    (set.map(|(field, _)| field).collect(), !valid.is_empty())
+    assert_eq!(all.len(), tests.len());
+    let of_row = |row: &String| {
+        let (id, values) = row.split_once(',').unwrap();
+        let values: Vec<_> = values.split(',').collect();
+        assert!(values.iter().all(|value| ["true", "false"].contains(value)), "{row}");
+        let set = FIELDS.into_iter().zip(values).filter(|(_, value)| *value == "true");
+        let set: Vec<_> = set.map(|(field, _)| field).collect();
+        (set.join(" "), valid.iter().any(|it| it == id))
+    };
+    all.iter().map(of_row).collect()
 }
 
 fn download() -> SpeedTest {
@@ -66,7 +77,7 @@ async fn each_filter_is_true_of_what_it_names() {
     let client = |text: &str| SpeedTest { client: text.parse().unwrap(), ..download() };
     let early = || vec![("early_exit".to_owned(), "250".to_owned())];
     let short = || SpeedTest { elapsed_us: 8_999_999, ..download() };
-    for (test, arm, expected, is_valid) in vec![
+    let cases = vec![
         (download(), "", "IsComplete IsProduction", true),
         (download(), "stable", "IsComplete IsProduction", true),
         (download(), "canary", "IsComplete", false),
@@ -116,10 +127,10 @@ async fn each_filter_is_true_of_what_it_names() {
             "IsComplete IsProduction IsShort IsEarlyExit",
             true,
         ),
-    ] {
-        let case = format!("{arm} {test:?}");
-        let (set, valid) = filters(test, arm).await;
-        assert_eq!((set.join(" ").as_str(), valid), (expected, is_valid), "{case}");
+    ];
+    let tests: Vec<_> = cases.iter().map(|(test, arm, ..)| (test.clone(), *arm)).collect();
+    for ((set, valid), (test, arm, expected, is_valid)) in filters(&tests).await.iter().zip(cases) {
+        assert_eq!((set.as_str(), *valid), (expected, is_valid), "{arm} {test:?}");
     }
 }
 
@@ -127,16 +138,16 @@ async fn each_filter_is_true_of_what_it_names() {
 async fn an_upload_is_not_excused_by_an_early_exit() {
     let client_metadata = vec![("early_exit".to_owned(), "250".to_owned())];
     let upload = speed_test(2, Direction::Upload);
-    assert!(filters(upload.clone(), "").await.1);
-    let short = SpeedTest { elapsed_us: 5_000_000, client_metadata, ..upload };
-    let (set, is_valid) = filters(short, "").await;
-    assert_eq!((set.join(" ").as_str(), is_valid), ("IsComplete IsProduction IsShort", false));
+    let short = SpeedTest { elapsed_us: 5_000_000, client_metadata, ..upload.clone() };
+    let found = filters(&[(upload, ""), (short, "")]).await;
+    assert!(found[0].1);
+    assert_eq!(found[1], ("IsComplete IsProduction IsShort".to_owned(), false));
 }
 
 /// What was once asked of a download: that it met a queue or lost something.
 #[tokio::test]
 async fn congestion_and_bufferbloat_are_those_of_the_last_reading() {
-    for (last, expected) in [
+    let cases = [
         (path(20_000, 40_000, 0), "IsComplete IsProduction"),
         (path(20_000, 40_001, 0), "IsComplete IsProduction _IsBloated"),
         (path(400, 1000, 0), "IsComplete IsProduction"),
@@ -145,13 +156,17 @@ async fn congestion_and_bufferbloat_are_those_of_the_last_reading() {
         (path(20_000, 90_000, 7), "IsComplete IsProduction _IsCongested _IsBloated"),
         // 4294967295, M-Lab's value of what the kernel did not measure, is NULL here.
         (path(u64::from(u32::MAX), 90_000, 0), "IsComplete IsProduction"),
-    ] {
-        let case = format!("{last:?}");
-        let test = |direction| SpeedTest { last: Some(last.clone()), ..speed_test(2, direction) };
-        let (set, is_valid) = filters(test(Direction::Download), "").await;
-        assert_eq!((set.join(" ").as_str(), is_valid), (expected, true), "{case}");
-        // Of an upload nobody asks.
-        let (set, _) = filters(test(Direction::Upload), "").await;
-        assert!(!set.contains(&"_IsCongested") && !set.contains(&"_IsBloated"), "{set:?}");
+    ];
+    let tests = |direction| {
+        let test =
+            |last: &LastReading| SpeedTest { last: Some(last.clone()), ..speed_test(2, direction) };
+        cases.iter().map(|(last, _)| (test(last), "")).collect::<Vec<_>>()
+    };
+    for (found, (last, expected)) in filters(&tests(Direction::Download)).await.iter().zip(&cases) {
+        assert_eq!((found.0.as_str(), found.1), (*expected, true), "{last:?}");
+    }
+    // Of an upload nobody asks.
+    for (set, _) in filters(&tests(Direction::Upload)).await {
+        assert!(!set.contains("_IsCongested") && !set.contains("_IsBloated"), "{set}");
     }
 }
