@@ -72,7 +72,8 @@ fn published_queries_and_views_are_answered_right_by_this_engine_and_by_spark() 
     let started = Instant::now();
     let (theirs, twins) = (questions(&world, "spark"), twins::questions(&world));
     let sql = theirs.iter().map(|it| &it.sql).chain(twins.iter().map(|(_, sql)| sql));
-    let mut of_spark = spark::answers(&directory, &path, sql.map(String::as_str));
+    let sql = sql.map(String::as_str);
+    let mut of_spark = spark::answers(&directory, &path, is_full(), sql);
     println!("Spark: {:.1} s", started.elapsed().as_secs_f64());
     let twins_of_spark = of_spark.split_off(theirs.len());
     faults.extend(judge("Spark", &theirs, &of_spark));

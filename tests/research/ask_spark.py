@@ -58,6 +58,9 @@ spark = (
     .config("spark.sql.shuffle.partitions", "1")
     .config("spark.databricks.delta.snapshotPartitions", "1")
     .config("spark.ui.enabled", "false")
+    # Java for hundreds of expressions takes longer than to interpret them for few rows.
+    .config("spark.sql.codegen.wholeStage", asked["compiles"])
+    .config("spark.sql.codegen.factoryMode", "FALLBACK" if asked["compiles"] else "NO_CODEGEN")
     .getOrCreate()
 )
 # What `--define lake=` is to spark-sql.
