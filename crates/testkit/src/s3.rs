@@ -90,7 +90,7 @@ impl S3 {
 }
 
 /// An address on which nobody listens; the server takes it a moment later.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .unwrap_or_else(|error| panic!("no free port on loopback: {error}"))

@@ -17,6 +17,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("trigpoint-multipath", 0, &[]),
     ("trigpoint-wire", 1, &[]),
     ("trigpoint-mlab", 1, &[]),
+    ("trigpoint-crd", 1, &[]),
     ("trigpoint-sockdiag", 2, &[]),
     ("trigpoint-prober", 2, &[]),
     ("trigpoint-spool", 2, &[]),
@@ -58,6 +59,7 @@ const RESTRICTED: &[(&str, &[&str])] = &[
     ("deltalake", &["trigpoint-lake"]),
     ("arrow", &["trigpoint-lake", "trigpoint-collector", "trigpoint-query"]),
     ("arrow-flight", &["trigpoint-query"]),
+    ("kube", &["trigpoint-crd"]),
     ("netlink-sys", &["trigpoint-sockdiag"]),
 ];
 

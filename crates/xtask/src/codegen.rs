@@ -1,17 +1,18 @@
-//! Code made from `proto/`, committed so that a build needs no generator.
+//! What is made from `proto/` and from the types of `crates/crd`, committed so
+//! that neither a build nor an installation needs a generator.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use crate::command::{self, cargo, program};
+use crate::command::{self, cargo, output, program};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Fail if the committed code differs from what the generator makes
+    /// Fail if the committed files differ from what the generator makes
     #[arg(long)]
     pub(crate) check: bool,
 }
 
-const GENERATED: &str = "crates/wire/src/generated";
+const GENERATED: &[&str] = &["crates/wire/src/generated", "charts/trigpoint-crds/files"];
 
 pub(crate) fn run_check() -> Result<()> {
     run_with(true)
@@ -30,7 +31,12 @@ fn run_with(check: bool) -> Result<()> {
         "tools/codegen/Cargo.toml",
     ]))?;
     if check {
-        command::run(&mut program("git", &["diff", "--exit-code", "--stat", "--", GENERATED]))?;
+        // Not `git diff`, which does not see a file that was never added.
+        let mut status = program("git", &["status", "--porcelain", "--"]);
+        let differing = output(status.args(GENERATED))?;
+        if !differing.is_empty() {
+            bail!("run `cargo xtask codegen` and commit what it makes:\n{differing}");
+        }
     }
     Ok(())
 }

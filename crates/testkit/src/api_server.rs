@@ -1,0 +1,157 @@
+//! A real Kubernetes API server on loopback, with etcd, and nothing that acts on
+//! what is stored in it: no controllers, no nodes.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use rcgen::KeyPair;
+use serde_json::{Value, json};
+
+use crate::s3::free_address;
+use crate::{Directory, Finished, Process, Stream, eventually, run};
+
+/// Far above what a loaded two-core machine needs: a quiet one takes three seconds.
+const DEADLINE: Duration = Duration::from_mins(3);
+
+/// An API server that ends with the test.
+#[derive(Debug)]
+pub struct ApiServer {
+    kubectl: PathBuf,
+    kubeconfig: PathBuf,
+    /// Where `kubectl proxy` speaks plain HTTP as a cluster administrator.
+    plain: SocketAddr,
+    _processes: [Process; 3],
+}
+
+impl ApiServer {
+    /// Starts `etcd` and `kube-apiserver` of the folder that `KUBERNETES_BIN`
+    /// names, with their data in `directory`.
+    #[track_caller]
+    pub fn start(directory: &Directory) -> Self {
+        let bin = PathBuf::from(std::env::var_os("KUBERNETES_BIN").unwrap_or_else(|| {
+            panic!(
+                "KUBERNETES_BIN names no folder: run this suite by `cargo xtask prove definitions`"
+            )
+        }));
+        let clients = format!("http://{}", free_address());
+        let etcd = etcd(&bin.join("etcd"), directory, &clients);
+        let address = free_address();
+        let server = api_server(&bin.join("kube-apiserver"), directory, &clients, address);
+        let kubectl = bin.join("kubectl");
+        let kubeconfig = directory.join("kubeconfig");
+        write(&kubeconfig, &administrator(address).to_string());
+        eventually(DEADLINE, "the API server is ready", || {
+            let mut ready = client(&kubectl, &kubeconfig);
+            (run(ready.args(["get", "--raw=/readyz"]), DEADLINE).code() == Some(0)).then_some(())
+        });
+        let proxy = Process::start(client(&kubectl, &kubeconfig).args(["proxy", "--port=0"]));
+        let plain = proxy.line(Stream::Stdout, DEADLINE, |line| {
+            line.strip_prefix("Starting to serve on ")?.trim().parse().ok()
+        });
+        Self { kubectl, kubeconfig, plain, _processes: [proxy, server, etcd] }
+    }
+
+    /// Runs `kubectl` as a cluster administrator.
+    #[track_caller]
+    pub fn kubectl(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Finished {
+        run(client(&self.kubectl, &self.kubeconfig).args(arguments), DEADLINE)
+    }
+
+    /// One request as a cluster administrator: the status code and the object that came back.
+    #[track_caller]
+    pub fn request(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        self.exchange(method, path, &body.to_string())
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// In HTTP 1.0, so that the answer ends with the connection.
+    fn exchange(&self, method: &str, path: &str, body: &str) -> std::io::Result<(u16, Value)> {
+        let mut stream = TcpStream::connect(self.plain)?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let object = answer.split_once("\r\n\r\n").map(|(_, body)| serde_json::from_str(body));
+        match (status, object) {
+            (Some(status), Some(Ok(object))) => Ok((status, object)),
+            _ => Err(std::io::Error::other(format!("not an object: {answer}"))),
+        }
+    }
+}
+
+fn etcd(executable: &Path, directory: &Directory, clients: &str) -> Process {
+    let peers = format!("http://{}", free_address());
+    let mut command = Command::new(executable);
+    command.arg("--data-dir").arg(directory.join("etcd"));
+    command.args(["--listen-client-urls", clients, "--advertise-client-urls", clients]);
+    command.args(["--listen-peer-urls", &peers, "--initial-advertise-peer-urls", &peers]);
+    command.args(["--initial-cluster", &format!("default={peers}")]);
+    // Nothing in it is to survive the test.
+    Process::start(command.args(["--unsafe-no-fsync", "--log-level=warn"]))
+}
+
+fn api_server(
+    executable: &Path,
+    directory: &Directory,
+    etcd: &str,
+    address: SocketAddr,
+) -> Process {
+    let [private, public] =
+        ["service-accounts.key", "service-accounts.pub"].map(|name| directory.join(name));
+    let key = KeyPair::generate().unwrap_or_else(|error| panic!("cannot make a key: {error}"));
+    write(&private, &key.serialize_pem());
+    write(&public, &key.public_key_pem());
+    let tokens = directory.join("tokens.csv");
+    write(&tokens, &format!("{ADMINISTRATOR},administrator,administrator,system:masters\n"));
+    let mut command = Command::new(executable);
+    command.args(["--etcd-servers", etcd]);
+    command.args(["--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1"]);
+    command.args(["--secure-port", &address.port().to_string()]);
+    command.arg("--cert-dir").arg(directory.join("certificates"));
+    command.arg("--token-auth-file").arg(&tokens);
+    command.args(["--authorization-mode=RBAC", "--service-cluster-ip-range=10.96.0.0/16"]);
+    command.args(["--endpoint-reconciler-type=none"]);
+    command.arg("--service-account-issuer=https://kubernetes.default.svc.cluster.local");
+    command.arg("--service-account-key-file").arg(&public);
+    command.arg("--service-account-signing-key-file").arg(&private);
+    Process::start(&mut command)
+}
+
+const ADMINISTRATOR: &str = "administrator-of-a-test";
+
+fn administrator(address: SocketAddr) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "administrator"}}],
+        // Its certificate is of its own making and new for each test.
+        "clusters": [{"name": "test", "cluster": {
+            "server": format!("https://{address}"),
+            "insecure-skip-tls-verify": true,
+        }}],
+        "users": [{"name": "administrator", "user": {"token": ADMINISTRATOR}}],
+    })
+}
+
+fn client(kubectl: &Path, kubeconfig: &Path) -> Command {
+    let mut command = Command::new(kubectl);
+    command.arg("--kubeconfig").arg(kubeconfig);
+    // Its cache of what the server has is for longer than a test changes that.
+    command.arg("--cache-dir").arg(kubeconfig.with_file_name("kubectl-cache"));
+    command
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap_or_else(|error| panic!("write `{}`: {error}", path.display()));
+}
