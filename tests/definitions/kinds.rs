@@ -121,7 +121,7 @@ fn node_status() -> Value {
         "observedGeneration": 1,
         "observedRevision": "stations-0a1b2c3d4e",
         "facts": {
-            "kernel": "6.18.5", "arch": "amd64", "cpuModel": "EPYC", "virtualisation": "kvm",
+            "kernel": "6.18.5", "arch": "amd64", "cpuModel": "EPYC", "virtualization": "kvm",
             "congestionControls": ["cubic", "bbr"], "clockOffsetMicros": -12,
             "clockSource": "kvm-clock", "ipv4": true, "ipv6": false, "linkMbps": 10000,
             "mtu": 1500, "driver": "virtio_net", "offloads": ["tso", "gro"],

@@ -121,8 +121,8 @@ pub const RULES: &[Rule] = &[
         "drain.flush must be at least 1s: rows that the collector does not have by then are lost",
     ),
     fleet(
-        r#"{"spec": {"rollout": {"nodeDeadline": "110s"}}}"#,
-        "rollout.nodeDeadline must be longer than drain.lameDuck, drain.maxTest and drain.flush together: a node drains for so long before it can start anew",
+        r#"{"spec": {"rollout": {"nodeDeadline": "10s"}}}"#,
+        "rollout.nodeDeadline must be longer than rollout.minReady: a new station has to be ready for so long within it",
     ),
     fleet(
         r#"{"spec": {"qualification": {"recheck": "30s"}}}"#,
@@ -133,24 +133,20 @@ pub const RULES: &[Rule] = &[
         "qualification.probeTimeout must be at least 5s: the image has to be fetched in it",
     ),
     fleet(
-        r#"{"spec": {"rollout": {"approved": null, "waves": [{"name": "canary"}, {"name": "all", "percent": 100}]}}}"#,
+        r#"{"spec": {"rollout": {"waves": [{"name": "canary"}, {"name": "all", "percent": 100}]}}}"#,
         "each wave needs either percent or nodes, not both",
     ),
     fleet(
-        r#"{"spec": {"rollout": {"approved": null, "waves": [{"name": "all", "percent": 100, "nodes": {"matchLabels": {"canary": "true"}}}]}}}"#,
+        r#"{"spec": {"rollout": {"waves": [{"name": "all", "percent": 100, "nodes": {"matchLabels": {"canary": "true"}}}]}}}"#,
         "each wave needs either percent or nodes, not both",
     ),
     fleet(
-        r#"{"spec": {"rollout": {"approved": null, "waves": [{"name": "half", "percent": 50}, {"name": "tenth", "percent": 10}, {"name": "all", "percent": 100}]}}}"#,
+        r#"{"spec": {"rollout": {"waves": [{"name": "half", "percent": 50}, {"name": "tenth", "percent": 10}, {"name": "all", "percent": 100}]}}}"#,
         "percent of a wave counts the nodes of all waves before it too, so it must not fall from one wave to the next",
     ),
     fleet(
-        r#"{"spec": {"rollout": {"approved": null, "waves": [{"name": "half", "percent": 50}]}}}"#,
+        r#"{"spec": {"rollout": {"waves": [{"name": "half", "percent": 50}]}}}"#,
         "the last wave must have percent: 100, or some nodes would never get the new revision",
-    ),
-    fleet(
-        r#"{"spec": {"rollout": {"approved": {"wave": "half"}}}}"#,
-        "rollout.approved names a wave that rollout.waves does not have",
     ),
     fleet(
         r#"{"spec": {"rollout": {"windows": [{"days": ["Mon"], "start": "02:00", "end": "02:00"}]}}}"#,

@@ -1,6 +1,7 @@
 //! Conditions of both objects, and the reasons that they give.
 //!
-//! Types say what is looked at; `docs/operations.md` says of each reason what to do.
+//! Most reasons are the planner's own (`Reason` of the crate `rollout`), which
+//! decides what is waited for; those beside them are here.
 //! The same words are the reasons of Events.
 
 use schemars::{Schema, SchemaGenerator, json_schema};

@@ -19,7 +19,7 @@ pub use gate::{Baseline, Gate, GateMetric};
 pub use network::{IpFamily, Network, Ports, Profile, ServiceExposure, ServiceType};
 pub use privilege::{Privilege, TracerouteSockets};
 pub use qualification::{OnUnqualified, Qualification};
-pub use rollout::{Approval, ApprovedWave, Day, OnFailure, Rollout, SkipGates, Wave, Window};
+pub use rollout::{Approval, Approve, Day, OnFailure, Rollout, SkipGates, Wave, Window};
 pub use spool::Spool;
 pub use status::{
     GateResult, GateVerdict, HandoffStep, InFlight, MeasurementFleetStatus, NodeCounts,
@@ -28,7 +28,7 @@ pub use status::{
 pub use synthetic::SyntheticTests;
 pub use template::{ContainerTemplate, ImagePullPolicy, StationTemplate, Variable, Verbosity};
 
-use crate::{NodeSelector, bounds, duration};
+use crate::{NodeSelector, bounds};
 
 /// Measurement stations on all nodes that a selector finds and qualification lets through, and how they come to a new version.
 ///
@@ -66,13 +66,6 @@ use crate::{NodeSelector, bounds, duration};
 #[x_kube(validation = (
     "self.rollout.waves.all(w, !has(w.gates) || w.gates.all(g, has(self.gates) && self.gates.exists(x, x.name == g)))",
     "a wave names a gate that spec.gates does not have: add the gate there or take its name out of the wave",
-))]
-#[x_kube(validation = (
-    duration::rule(
-        &["self.rollout.nodeDeadline", "self.drain.lameDuck", "self.drain.maxTest", "self.drain.flush"],
-        "duration(self.rollout.nodeDeadline) > duration(self.drain.lameDuck) + duration(self.drain.maxTest) + duration(self.drain.flush)",
-    ).as_str(),
-    "rollout.nodeDeadline must be longer than drain.lameDuck, drain.maxTest and drain.flush together: a node drains for so long before it can start anew",
 ))]
 #[x_kube(validation = (
     "!has(self.spool.hostPath) || self.network.profile != 'service'",

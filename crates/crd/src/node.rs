@@ -25,7 +25,7 @@ use crate::bounds;
     derive = "PartialEq",
     doc = "One node of a fleet: its facts, whether it qualifies, which revision it has, and how its last station ended. Written by the operator; owned by the fleet, and kept for a day after the node is gone.",
     printcolumn(name = "Fleet", type_ = "string", json_path = ".spec.fleet"),
-    printcolumn(name = "Assigned", type_ = "string", json_path = ".spec.assignedRevision", description = "Revision that the node is to have"),
+    printcolumn(name = "Assigned", type_ = "string", json_path = ".spec.assignedRevision", description = "Last revision that the node was given"),
     printcolumn(name = "Observed", type_ = "string", json_path = ".status.observedRevision", description = "Revision of the station that runs"),
     printcolumn(name = "Qualified", type_ = "string", json_path = ".status.conditions[?(@.type==\"Qualified\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Qualified\")].reason", description = "Why the node qualifies or does not"),
@@ -55,7 +55,7 @@ pub struct MeasurementNodeSpec {
         "spec.fleet cannot be changed: the object goes with its fleet, and the node's next fleet makes its own",
     ))]
     pub fleet: String,
-    /// Revision that the node is to have; none while it changes, is excluded or is drained.
+    /// The last revision that the node was given. It stays while the node is without a station, so that one that had a station is told from a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "bounds::object_name")]
     pub assigned_revision: Option<String>,

@@ -62,10 +62,12 @@ impl ApiServer {
         run(client(&self.kubectl, &self.kubeconfig).args(arguments), DEADLINE)
     }
 
-    /// One request as a cluster administrator: the status code and the object that came back.
+    /// One request as a cluster administrator, with an object or null for none:
+    /// the status code and the object that came back.
     #[track_caller]
     pub fn request(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        self.exchange(method, path, &body.to_string())
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.exchange(method, path, &body)
             .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 

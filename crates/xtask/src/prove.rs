@@ -45,6 +45,7 @@ const SUITES: &[(&str, &[&str])] = &[
     ("annotation", &["annotation"]),
     ("research", &["research"]),
     ("flight-sql", &["flight_sql"]),
+    ("definitions", &["definitions"]),
 ];
 
 const FUZZ_TARGETS: &[&str] = &[
@@ -141,6 +142,9 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
             tools::debian(&[("javac", "openjdk-17-jdk-headless"), ("mvn", "maven")])?;
             test.env("ENGINES_PYTHON", tools::engines()?);
             test.env("FLIGHT_SQL_JDBC", tools::flight_sql_jdbc()?);
+        }
+        "definitions" => {
+            test.env("KUBERNETES_BIN", tools::cache()?.join("tools/kubernetes/bin"));
         }
         _ => {}
     }

@@ -25,11 +25,11 @@ pub struct Qualification {
     /// Whether the node must reach the outside over IPv4 and over IPv6.
     #[serde(default)]
     pub require_dual_stack: bool,
-    /// Kinds of machine, as systemd-detect-virt names them (kvm, amazon, none for bare metal); any if absent.
+    /// Kinds of machine that are allowed beside bare metal, as systemd-detect-virt names them (kvm, amazon); any if absent, `[none]` for bare metal only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 32), regex(pattern = "^[a-z0-9][-a-z0-9]*$")))]
     #[x_kube(merge_strategy = ListMerge::Set)]
-    pub allowed_virtualisation: Vec<String>,
+    pub allowed_virtualization: Vec<String>,
     /// Slowest link, in megabits (10⁶ bits) per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000_000))]
@@ -63,7 +63,7 @@ impl Default for Qualification {
             require_congestion_control: Vec::new(),
             max_clock_offset: None,
             require_dual_stack: false,
-            allowed_virtualisation: Vec::new(),
+            allowed_virtualization: Vec::new(),
             min_link_mbps: None,
             require_static_cpu: false,
             recheck: default_recheck(),

@@ -3,15 +3,16 @@
 mod wave;
 mod window;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use wave::{Approval, Wave};
+pub use wave::{Approve, Wave};
 pub use window::{Day, Window};
 
-use crate::{Duration, bounds};
+use crate::{Duration, bounds, duration};
 
 /// How nodes come to a new revision: wave by wave, and node by node within a wave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -29,8 +30,11 @@ use crate::{Duration, bounds};
     "the last wave must have percent: 100, or some nodes would never get the new revision",
 ))]
 #[x_kube(validation = (
-    "!has(self.approved) || size(self.waves) == 0 || self.waves.exists(w, w.name == self.approved.wave)",
-    "rollout.approved names a wave that rollout.waves does not have",
+    duration::rule(
+        &["self.nodeDeadline", "self.minReady"],
+        "duration(self.nodeDeadline) > duration(self.minReady)",
+    ).as_str(),
+    "rollout.nodeDeadline must be longer than rollout.minReady: a new station has to be ready for so long within it",
 ))]
 pub struct Rollout {
     /// Waves, in their order; the next begins when the gates of this one have passed.
@@ -56,12 +60,15 @@ pub struct Rollout {
     /// What follows when a gate or too many nodes fail. Pause: nodes stay as they are until a person decides. Rollback: nodes go back to the stable revision.
     #[serde(default)]
     pub on_failure: OnFailure,
-    /// How long one node may take from its release until its new station is ready.
+    /// How long a node may be without a station that is ready, beyond the time that the old one is given to drain. Then it has failed.
     #[serde(default = "default_node_deadline")]
     pub node_deadline: Duration,
     /// How long a new station must have been ready before its node counts as updated.
     #[serde(default = "default_min_ready")]
     pub min_ready: Duration,
+    /// Whether a new station must also have served a test through its public path before its node counts as updated.
+    #[serde(default = "default_self_test")]
+    pub self_test: bool,
     /// Times in which nodes may be released; any time if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
@@ -73,9 +80,14 @@ pub struct Rollout {
     /// Goes on without gates, in an emergency. Take it out again when it is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip_gates: Option<SkipGates>,
-    /// The last wave that a person has approved, written by `trigpoint fleet approve`.
+    /// What a person has approved of waves with approval Manual, the last approval of each; written by `trigpoint fleet approve`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["wave".into()]))]
+    pub approvals: Vec<Approval>,
+    /// When a person last let a stopped rollout go on: failures, lost rows and answers of gates before it stop the rollout no longer. Written by `trigpoint fleet resume`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approved: Option<ApprovedWave>,
+    pub resumed_at: Option<Time>,
 }
 
 fn default_max_unavailable() -> IntOrString {
@@ -91,7 +103,11 @@ fn default_max_parallel_per_site() -> i32 {
 }
 
 fn default_node_deadline() -> Duration {
-    Duration::seconds(20 * 60)
+    Duration::seconds(15 * 60)
+}
+
+fn default_self_test() -> bool {
+    true
 }
 
 fn default_min_ready() -> Duration {
@@ -116,13 +132,15 @@ pub struct SkipGates {
     pub reason: String,
 }
 
-/// A wave of one revision that a person has approved.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ApprovedWave {
+/// A person's approval of a wave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Approval {
     /// Revision for which it was; another one needs another approval.
     #[schemars(schema_with = "bounds::object_name")]
     pub revision: String,
-    /// Name of the wave that may begin.
+    /// Name of the wave behind which the rollout may go on.
     #[schemars(schema_with = "bounds::short_name")]
     pub wave: String,
+    /// When it was given; gates that were inconclusive until then count as passed.
+    pub at: Time,
 }

@@ -23,7 +23,7 @@ pub struct Facts {
     /// Kind of machine, as systemd-detect-virt names it; none is bare metal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
-    pub virtualisation: Option<String>,
+    pub virtualization: Option<String>,
     /// Congestion controls that could be set on a socket, which is more than being listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 15)))]

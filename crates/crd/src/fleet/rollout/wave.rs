@@ -35,9 +35,9 @@ pub struct Wave {
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub gates: Vec<String>,
-    /// Who lets this wave begin. Auto: the gates of the wave before it. Manual: a person as well, by `trigpoint fleet approve`.
+    /// Who lets the rollout go on behind this wave. Auto: its gates. Manual: its gates and a person, by `trigpoint fleet approve`.
     #[serde(default)]
-    pub approval: Approval,
+    pub approval: Approve,
 }
 
 fn default_max_parallel() -> i32 {
@@ -48,12 +48,12 @@ fn default_bake() -> Duration {
     Duration::seconds(600)
 }
 
-/// Who lets a wave begin.
+/// Who lets a rollout go on behind a wave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Approval {
-    /// The gates.
+pub enum Approve {
+    /// Its gates.
     #[default]
     Auto,
-    /// The gates and a person.
+    /// Its gates and a person.
     Manual,
 }
