@@ -5,20 +5,20 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 /// An object that breaks one keyword of the schema.
-pub struct Broken {
-    pub object: Value,
+pub(crate) struct Broken {
+    pub(crate) object: Value,
     /// Where, as the server writes it.
-    pub place: String,
-    pub keyword: &'static str,
+    pub(crate) place: String,
+    pub(crate) keyword: &'static str,
     /// What the server says about it.
-    pub says: &'static str,
+    pub(crate) says: &'static str,
 }
 
 /// One object for each keyword below the specification and the status of `schema`.
 ///
 /// `whole` has a legal value at nearly every place; where it has none, the one
 /// that is put there is wrong anyway.
-pub fn broken(schema: &Value, whole: &Value) -> Vec<Broken> {
+pub(crate) fn broken(schema: &Value, whole: &Value) -> Vec<Broken> {
     let mut breaker = Breaker { whole, cases: Vec::new() };
     for part in ["spec", "status"] {
         breaker.below(&schema["properties"][part], &format!("/{part}"), part);
@@ -58,7 +58,10 @@ impl Breaker<'_> {
         if schema["format"] == "date-time" {
             wrong("yesterday".into(), "format", "must be of type date-time");
         }
-        let another = if schema["type"] == "array" { json!({"a": 1}) } else { json!([[]]) };
+        let another = match schema["type"].as_str() {
+            Some("array" | "string") => json!(5),
+            _ => json!([[]]),
+        };
         wrong(another, "type", "must be of type");
         self.of_lists(schema, pointer, place);
         self.of_objects(schema, pointer, place);
@@ -142,7 +145,7 @@ fn set(object: &mut Value, pointer: &str, change: impl FnOnce(&mut Value)) {
 }
 
 /// What the rules of `schema` say, wherever they are.
-pub fn messages_of_rules(schema: &Value) -> BTreeSet<String> {
+pub(crate) fn messages_of_rules(schema: &Value) -> BTreeSet<String> {
     let mut messages = BTreeSet::new();
     match schema {
         Value::Object(members) => {

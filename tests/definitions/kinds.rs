@@ -5,15 +5,15 @@ use trigpoint_testkit::ApiServer;
 
 /// A kind of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Fleet,
     Node,
 }
 
 impl Kind {
-    pub const ALL: [Self; 2] = [Self::Fleet, Self::Node];
+    pub(crate) const ALL: [Self; 2] = [Self::Fleet, Self::Node];
 
-    pub fn plural(self) -> &'static str {
+    pub(crate) fn plural(self) -> &'static str {
         match self {
             Self::Fleet => "measurementfleets",
             Self::Node => "measurementnodes",
@@ -21,12 +21,12 @@ impl Kind {
     }
 
     /// Path of all objects of a namespace.
-    pub fn collection(self) -> String {
+    pub(crate) fn collection(self) -> String {
         format!("/apis/trigpoint.dev/v1alpha1/namespaces/default/{}", self.plural())
     }
 
     /// Path of the object of the tests.
-    pub fn object(self) -> String {
+    pub(crate) fn object(self) -> String {
         let name = match self {
             Self::Fleet => "stations",
             Self::Node => "node-1",
@@ -35,7 +35,7 @@ impl Kind {
     }
 
     /// What the server has as its schema.
-    pub fn schema(self, server: &ApiServer) -> Value {
+    pub(crate) fn schema(self, server: &ApiServer) -> Value {
         let path = format!(
             "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{}.trigpoint.dev",
             self.plural()
@@ -46,7 +46,7 @@ impl Kind {
     }
 
     /// What makes it an object beside the one of the tests, as a merge patch.
-    pub fn another(self) -> Value {
+    pub(crate) fn another(self) -> Value {
         let metadata = json!({"name": "another"});
         match self {
             Self::Fleet => json!({"metadata": metadata}),
@@ -55,7 +55,7 @@ impl Kind {
     }
 
     /// `{"status": …}`, whole.
-    pub fn status(self) -> Value {
+    pub(crate) fn status(self) -> Value {
         match self {
             Self::Fleet => fleet_status(),
             Self::Node => node_status(),
@@ -64,7 +64,7 @@ impl Kind {
 }
 
 /// A node without its status, whole.
-pub fn node() -> Value {
+pub(crate) fn node() -> Value {
     json!({
         "apiVersion": "trigpoint.dev/v1alpha1",
         "kind": "MeasurementNode",

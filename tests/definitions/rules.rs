@@ -5,18 +5,18 @@ use serde_json::Value;
 use super::kinds::Kind;
 
 /// A change to an object that the server refuses.
-pub struct Rule {
-    pub kind: Kind,
-    pub on: On,
+pub(crate) struct Rule {
+    pub(crate) kind: Kind,
+    pub(crate) on: On,
     /// What is changed, as a JSON merge patch (RFC 7386).
-    pub change: &'static str,
+    pub(crate) change: &'static str,
     /// The rule's message.
-    pub says: &'static str,
+    pub(crate) says: &'static str,
 }
 
 /// Whether the changed object is made anew, or is the old one changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum On {
+pub(crate) enum On {
     Create,
     Update,
 }
@@ -25,7 +25,7 @@ const fn fleet(change: &'static str, says: &'static str) -> Rule {
     Rule { kind: Kind::Fleet, on: On::Create, change, says }
 }
 
-pub const RULES: &[Rule] = &[
+pub(crate) const RULES: &[Rule] = &[
     fleet(
         r#"{"metadata": {"name": "stations-of-the-northern-and-southern-sea"}}"#,
         "metadata.name must have at most 40 characters: labels of nodes and names of DaemonSets carry it with a revision behind it",
@@ -187,7 +187,7 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// `change` applied to `object` (RFC 7386).
-pub fn merge(object: &Value, change: &Value) -> Value {
+pub(crate) fn merge(object: &Value, change: &Value) -> Value {
     let Value::Object(changes) = change else { return change.clone() };
     let mut merged = object.as_object().cloned().unwrap_or_default();
     for (name, change) in changes {
