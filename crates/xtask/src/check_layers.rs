@@ -15,6 +15,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("trigpoint-websocket", 0, &[]),
     ("trigpoint-ndt7", 0, &[]),
     ("trigpoint-multipath", 0, &[]),
+    ("trigpoint-statistics", 0, &[]),
     ("trigpoint-rollout", 0, &[]),
     ("trigpoint-wire", 1, &[]),
     ("trigpoint-mlab", 1, &[]),
