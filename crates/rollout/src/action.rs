@@ -63,7 +63,8 @@ pub enum Action {
         /// Which.
         revision: Revision,
     },
-    /// Delete a revision's record, behind the history limit.
+    /// Delete a revision's record, behind the history limit, if no node carries its
+    /// label and the fleet, read again just before, does not name it.
     DeleteRevision {
         /// Which.
         revision: Revision,

@@ -20,6 +20,8 @@ pub(crate) struct Budgets {
     /// Stations that are taken, or have no ready pod on a ready node.
     pub(crate) unavailable: usize,
     pub(crate) max_unavailable: usize,
+    /// Nodes that were emptied since they do not qualify any more.
+    evicted: usize,
     /// Stations on nodes that are not ready or vanished.
     pub(crate) lost: usize,
     pub(crate) max_lost: usize,
@@ -51,20 +53,35 @@ impl Budgets {
             max_parallel,
             unavailable,
             max_unavailable: rollout.max_unavailable.of(qualified),
+            evicted: situation
+                .nodes()
+                .filter(|(name, node)| is_evicted(situation, ledger, name, node))
+                .count(),
             lost,
             max_lost: rollout.max_lost.of(stations),
         }
     }
 
-    /// Why that node may not be claimed now, if so.
-    pub(crate) fn refuse(&self, node: &Node) -> Option<Wait> {
-        if self.in_flight >= self.max_parallel {
-            let message =
-                format!("{} of {} nodes are in flight", self.in_flight, self.max_parallel);
+    /// A node is claimed.
+    pub(crate) fn take(&mut self, node: &Node) {
+        self.in_flight += 1;
+        self.taken += usize::from(node.label.is_some());
+        self.unavailable += usize::from(node.ready_pod().is_some());
+    }
+
+    /// Why that node may not be claimed now, if so; `probing` others are next.
+    pub(crate) fn refuse(&self, node: &Node, evicts: bool, probing: usize) -> Option<Wait> {
+        if self.in_flight + probing >= self.max_parallel {
+            let message = format!(
+                "{} of {} nodes are in flight or next",
+                self.in_flight + probing,
+                self.max_parallel
+            );
             return Some(Wait::new(Reason::ParallelLimit, message));
         }
         let is_allowed = if node.ready_pod().is_some() {
-            self.unavailable < self.max_unavailable
+            // A rule that nobody meets must not empty the fleet, one by one.
+            self.unavailable + if evicts { self.evicted } else { 0 } < self.max_unavailable
         } else {
             // Nothing is lost by claiming what does not serve, and a fleet that is
             // broken must be mended; but one at a time.
@@ -106,8 +123,18 @@ fn is_unavailable(situation: &Situation<'_>, ledger: &Ledger, name: &str, node: 
                 && node.presence == Presence::Ready
                 && node.maintenance().is_none()
                 && node.ready_pod().is_none()
+                && !is_evicted(situation, ledger, name, node)
         }
     }
+}
+
+fn is_evicted(situation: &Situation<'_>, ledger: &Ledger, name: &str, node: &Node) -> bool {
+    node.is_selected
+        && node.assigned().is_some()
+        && node.label.is_none()
+        && node.maintenance().is_none()
+        && !ledger.claims.contains_key(name)
+        && !situation.qualifies(name, node)
 }
 
 fn is_gone(situation: &Situation<'_>, ledger: &Ledger, name: &str, node: &Node) -> bool {
@@ -136,8 +163,8 @@ pub(crate) fn site(
     let takes_down = node.ready_pod().is_some();
     let mut in_flight = Vec::new();
     let mut dead = Vec::new();
-    for (other, neighbour) in situation.nodes() {
-        if other == name || neighbour.site.as_ref() != Some(site) {
+    for (other, neighbour) in situation.of_site(site) {
+        if other == name {
             continue;
         }
         match ledger.claims.get(other) {

@@ -7,7 +7,9 @@ use crate::course::Kind;
 use crate::prove::{self, Proof};
 use crate::qualification::Qualified;
 use crate::situation::{Draft, Situation};
-use crate::{Change, Ledger, Node, OnFail, Presence, Reason, Revision, Wait, stops, waves};
+use crate::{
+    Change, Ledger, Node, OnFail, Presence, Readiness, Reason, Revision, Wait, stops, waves,
+};
 
 /// What is to become of a node that is not claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +116,7 @@ pub(crate) fn claim(situation: &Situation<'_>, draft: &mut Draft) {
         hold: stops::hold(situation, &draft.ledger),
         unproven: unproven(situation, &draft.ledger, &admitted),
     };
+    let mut budgets = Budgets::of(situation, &draft.ledger);
     let mut probing = 0;
     for (name, node) in nodes {
         if draft.ledger.claims.contains_key(name) || draft.waits.contains_key(name) {
@@ -133,11 +136,13 @@ pub(crate) fn claim(situation: &Situation<'_>, draft: &mut Draft) {
             Intent::Give(revision) => Some(revision),
             Intent::Empty => None,
         };
-        if let Err(wait) = blocked.consider(situation, draft, name, node, to.as_ref(), &mut probing)
+        if let Err(wait) =
+            blocked.consider(situation, draft, &budgets, (name, node), to.as_ref(), &mut probing)
         {
             draft.wait(name, wait);
             continue;
         }
+        budgets.take(node);
         draft.change(Change::Claim {
             node: name.to_owned(),
             uid: node.uid.clone(),
@@ -173,10 +178,24 @@ fn idle(situation: &Situation<'_>, node: &Node) -> Option<Wait> {
     if let Some(wait) = stops::unusable(node).filter(|_| node.presence != Presence::Ready) {
         return Some(wait);
     }
-    let failure = node.pods.iter().find_map(|pod| pod.failure.as_ref());
-    Some(match failure {
-        Some(failure) => Wait::new(Reason::StartFailed, failure.clone()),
-        None => Wait::new(Reason::Starting, "its pod is not ready"),
+    if let Some(Readiness::Ready { since }) = node.ready_pod().map(|pod| pod.readiness) {
+        let message = format!("its pod has been ready since {since}");
+        let until = since + situation.desired.rollout.min_ready;
+        return Some(Wait::new(Reason::Starting, message).until(until));
+    }
+    let Some(pod) = node.pods.iter().find(|pod| !pod.is_terminating) else {
+        return Some(Wait::new(Reason::Starting, "it has no pod yet"));
+    };
+    if let Some(failure) = &pod.failure {
+        return Some(Wait::new(Reason::StartFailed, failure.clone()));
+    }
+    let Readiness::NotReady { since } = pod.readiness else { return None };
+    let message = format!("its pod has not been ready since {since}");
+    let late = since + situation.desired.rollout.node_deadline;
+    Some(if late > situation.now {
+        Wait::new(Reason::Starting, message).until(late)
+    } else {
+        Wait::new(Reason::NotReadyInTime, message)
     })
 }
 
@@ -214,8 +233,8 @@ impl Blocked {
         &self,
         situation: &Situation<'_>,
         draft: &mut Draft,
-        name: &str,
-        node: &Node,
+        budgets: &Budgets,
+        (name, node): (&str, &Node),
         to: Option<&Revision>,
         probing: &mut usize,
     ) -> Result<(), Wait> {
@@ -228,9 +247,8 @@ impl Blocked {
         if let Some(wait) = blocked {
             return Err(wait);
         }
-        let mut budgets = Budgets::of(situation, &draft.ledger);
-        budgets.in_flight += *probing;
-        if let Some(wait) = budgets.refuse(node) {
+        let evicts = to.is_none() && node.is_selected;
+        if let Some(wait) = budgets.refuse(node, evicts, *probing) {
             return Err(wait);
         }
         let Some(to) = to else { return Ok(()) };

@@ -80,7 +80,7 @@ pub struct RowsLost {
 /// A change of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// A rollout starts; all but the claims is of the one before.
+    /// A rollout starts; all but handoffs that go on is of the one before.
     Begin {
         /// Where to.
         revision: Revision,
@@ -147,7 +147,10 @@ impl Ledger {
             Change::Begin { revision } => {
                 let claims = std::mem::take(&mut self.claims);
                 let rollout = Progress { revision, started_at: now, passed: Vec::new() };
-                *self = Self { rollout: Some(rollout), claims, ..Self::default() };
+                // Of a handoff that goes on, or its rows would be counted again.
+                let mut rows_lost = std::mem::take(&mut self.rows_lost);
+                rows_lost.retain(|lost| claims.contains_key(&lost.node));
+                *self = Self { rollout: Some(rollout), claims, rows_lost, ..Self::default() };
             }
             Change::Claim { node, uid, from, to } => {
                 self.claims.insert(node, Claim { uid, from, to, since: now, attempt: 1 });

@@ -22,6 +22,9 @@ pub(crate) fn drain(situation: &Situation<'_>, draft: &mut Draft) {
         }
         let wait = if node.label.is_none() && node.pods.is_empty() {
             Wait::new(Reason::Drained, format!("out of service: {reason}"))
+        } else if node.presence == Presence::NotReady {
+            let message = format!("its pod cannot be seen to end, the node is not ready: {reason}");
+            Wait::new(Reason::NodeNotReady, message)
         } else {
             Wait::new(Reason::Draining, format!("its pod drains, to be out of service: {reason}"))
         };

@@ -132,22 +132,25 @@ fn progressing(situation: &Situation<'_>, draft: &Draft, wave: Option<Wait>) -> 
         return Wait::new(Reason::Deleting, "its labels are taken from the nodes");
     }
     let stop = stops::stop(situation, ledger);
-    let moving: Vec<&str> = ledger
+    let moving: Vec<String> = ledger
         .claims
         .iter()
         .filter(|(name, claim)| !handoff::is_lost(situation, name, claim))
-        .map(|(name, _)| name.as_str())
+        .map(|(name, _)| match draft.waits.get(name) {
+            Some(wait) => format!("`{name}`: {}", wait.message),
+            None => format!("`{name}`"),
+        })
         .collect();
     if !moving.is_empty() {
         let is_back = situation.course.kind == Kind::Waves && stop.is_some();
         let reason = if is_back { Reason::RollingBack } else { Reason::RollingOut };
-        let message = format!("{} in flight: `{}`", moving.len(), moving.join("`, `"));
+        let message = format!("{} in flight: {}", moving.len(), moving.join("; "));
         return Wait::new(reason, message);
     }
     if let Some(wait) = stops::halt(situation, ledger).or(stop).or(wave) {
         return wait;
     }
-    // What stands is what somebody has to look at.
+    // What goes on by itself is told before what stands.
     let blocked = |is_standing: bool| {
         situation
             .nodes()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::qualification::Qualified;
 use crate::situation::{Draft, Situation};
-use crate::{Action, Node, ProbeOutcome, Reason, Revision, Time, Wait};
+use crate::{Action, Node, Presence, ProbeOutcome, Reason, Revision, Time, Wait};
 
 /// A registry or a Secret may be back by then.
 const RETRY: Duration = Duration::from_mins(5);
@@ -56,8 +56,9 @@ pub(crate) fn probe(draft: &mut Draft, name: &str, node: &Node, revision: &Revis
 /// Registers nodes, and finds out the facts of those whose facts are missing or old.
 pub(crate) fn facts(situation: &Situation<'_>, draft: &mut Draft) {
     for (name, node) in situation.nodes() {
-        let is_there = !matches!(node.presence, crate::Presence::Vanished { .. });
-        if is_there && node.own_record().is_none() {
+        let is_there = !matches!(node.presence, Presence::Vanished { .. });
+        let is_foreign = node.label.as_ref().is_some_and(|label| !situation.desired.owns(label));
+        if is_there && !is_foreign && node.own_record().is_none() {
             draft.actions.push(Action::Register { node: name.to_owned(), uid: node.uid.clone() });
         }
     }
@@ -65,7 +66,9 @@ pub(crate) fn facts(situation: &Situation<'_>, draft: &mut Draft) {
     let asked = draft.actions.iter().filter(|a| matches!(a, Action::Probe { .. })).count();
     let mut free = AT_ONCE.saturating_sub(running + asked);
     for (name, node) in situation.nodes() {
-        let is_ours = node.is_selected && node.is_usable() && node.maintenance().is_none();
+        // A cordon keeps other pods away; whoever is in flight behind one goes on.
+        let is_ours =
+            node.is_selected && node.presence == Presence::Ready && node.maintenance().is_none();
         let Some(record) = node.own_record().filter(|_| is_ours) else { continue };
         let revision = node
             .label

@@ -16,6 +16,7 @@ pub(crate) fn promote(situation: &Situation<'_>, draft: &mut Draft) {
         ledger.rollout.as_ref().is_some_and(|rollout| rollout.revision == course.target);
     if course.stable.as_ref() == Some(&course.target)
         || !is_of_target
+        || !situation.observed.revisions.contains_key(&course.target)
         || stops::stop(situation, ledger).is_some()
     {
         return;

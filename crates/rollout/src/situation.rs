@@ -18,6 +18,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) course: Course,
     /// By node.
     qualified: BTreeMap<&'a str, Qualified>,
+    /// Nodes by site.
+    sites: BTreeMap<&'a str, Vec<&'a str>>,
 }
 
 impl<'a> Situation<'a> {
@@ -35,7 +37,18 @@ impl<'a> Situation<'a> {
             (name.as_str(), verdict)
         };
         let qualified = observed.nodes.iter().map(judge).collect();
-        Self { desired, observed, now, course, qualified }
+        let mut sites: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, node) in &observed.nodes {
+            if let Some(site) = &node.site {
+                sites.entry(site).or_default().push(name);
+            }
+        }
+        Self { desired, observed, now, course, qualified, sites }
+    }
+
+    pub(crate) fn of_site(&self, site: &str) -> impl Iterator<Item = (&'a str, &'a Node)> {
+        let names = self.sites.get(site).map(Vec::as_slice).unwrap_or_default();
+        names.iter().filter_map(|name| Some((*name, self.observed.nodes.get(*name)?)))
     }
 
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (&'a str, &'a Node)> + use<'a> {

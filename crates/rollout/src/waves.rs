@@ -45,14 +45,24 @@ pub(crate) fn admitted<'a>(situation: &Situation<'a>, ledger: &Ledger) -> BTreeS
     admitted
 }
 
-/// Nodes that have the target, or are on their way to it.
+/// Nodes that count as updated: they have the target, are on their way to it, or
+/// get it back when they are filled again.
 fn having(situation: &Situation<'_>, ledger: &Ledger) -> usize {
     let target = &situation.course.target;
+    let resumed_at = situation.desired.rollout.resumed_at;
     situation
         .nodes()
+        // As in the number that the quota is a share of.
+        .filter(|(name, node)| situation.qualifies(name, node))
         .filter(|(name, node)| match ledger.claims.get(*name) {
-            Some(claim) => claim.to.as_ref() == Some(target),
-            None => node.is_selected && node.label.as_ref() == Some(target),
+            // One that is lost is replaced by another.
+            Some(claim) => {
+                claim.to.as_ref() == Some(target) && !handoff::is_lost(situation, name, claim)
+            }
+            None => {
+                node.label.as_ref().or(node.assigned()) == Some(target)
+                    && ledger.failure(name, target, resumed_at).is_none()
+            }
         })
         .count()
 }

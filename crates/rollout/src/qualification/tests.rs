@@ -15,7 +15,7 @@ fn node(facts: Option<Facts>) -> Node {
         label: None,
         site: None,
         kernel: Some("6.12.94+deb13-cloud-amd64".to_owned()),
-        waves: Default::default(),
+        waves: std::collections::BTreeSet::new(),
         record: Some(NodeRecord { uid: "u".to_owned(), facts, ..NodeRecord::default() }),
         pods: Vec::new(),
     }
