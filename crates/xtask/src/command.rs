@@ -75,6 +75,25 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("read from `{}`", shown(command)))
 }
 
+/// Standard output of a command that must succeed; nothing is shown, its
+/// standard error is in the error.
+pub(crate) fn output_quietly(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("start `{}`", shown(command)))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("`{}` ended with {}: {}", shown(command), output.status, said.trim());
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("read from `{}`", shown(command)))
+}
+
+/// Runs to the end with nothing shown unless it fails.
+pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
+    output_quietly(command).map(drop)
+}
+
 fn shown(command: &Command) -> String {
     let mut text = command.get_program().to_string_lossy().into_owned();
     if let Some(name) = PathBuf::from(&text).file_name() {

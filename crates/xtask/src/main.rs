@@ -4,10 +4,13 @@
 #![allow(clippy::print_stdout, reason = "a command line program talks on stdout")]
 
 mod bench;
+mod buildah;
 mod check_layers;
 mod ci;
+mod cluster;
 mod codegen;
 mod command;
+mod image;
 mod outcome;
 mod prove;
 mod same_graph;
@@ -29,6 +32,11 @@ enum Task {
     Codegen(codegen::Options),
     /// Full counts of a proof, with its figures
     Prove(prove::Options),
+    /// The container image, as an OCI archive
+    Image(image::Options),
+    /// A real Kubernetes cluster of three nodes on this machine
+    #[command(subcommand)]
+    Cluster(cluster::Options),
     /// Speed and memory beside a peer in the same run
     Bench(bench::Options),
 }
@@ -40,6 +48,8 @@ fn main() -> anyhow::Result<()> {
         Task::SameGraph => same_graph::run(),
         Task::Codegen(options) => codegen::run(&options),
         Task::Prove(options) => prove::run_options(&options),
+        Task::Image(options) => image::run_options(&options),
+        Task::Cluster(options) => cluster::run(&options),
         Task::Bench(options) => bench::run(&options),
     }
 }

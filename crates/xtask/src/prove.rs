@@ -144,7 +144,7 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
             test.env("FLIGHT_SQL_JDBC", tools::flight_sql_jdbc()?);
         }
         "definitions" => {
-            test.env("KUBERNETES_BIN", tools::cache()?.join("tools/kubernetes/bin"));
+            test.env("KUBERNETES_BIN", tools::kubernetes()?);
         }
         _ => {}
     }

@@ -1,6 +1,10 @@
 //! What suites need beyond Rust and a C compiler, installed once into a cache
 //! outside of the clone.
 
+mod kubernetes;
+
+pub(crate) use kubernetes::kubernetes;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
