@@ -152,11 +152,13 @@ impl Schedule {
 
     fn sample(&mut self, cookie: u64, is_last: bool) {
         let Some(subject) = self.subjects.get(&cookie) else { return };
+        // Before the kernel is asked: what the test hands over meanwhile would count as
+        // delivered, since it is not in the queue that the answer tells of.
+        let application_bytes = subject.application_bytes.load(Ordering::Acquire);
         let message = self.inspector.get(&subject.key).unwrap_or_else(|error| {
             warn!(%error, "cannot measure a test");
             None
         });
-        let application_bytes = subject.application_bytes.load(Ordering::Relaxed);
         let sample = Sample { taken: Instant::now(), application_bytes, message, is_last };
         let nobody_waits = subject.samples.send(sample).is_err();
         if is_last || nobody_waits {
