@@ -5,7 +5,8 @@
 //! file (`deletedFileRetentionDuration`), so that the last checkpoints are those
 //! of a table that has been written for days.  Nothing is cleaned up, so what
 //! was put is what lies there.  A day has its share of these entries, and one
-//! checkpoint for every 50 commits, of the mean size of those in the last hour.
+//! checkpoint for every 50 commits and one for each round of care, of the mean size
+//! of those in the last hour.
 //! Where six hours are too few commits for that, more are made, and the removed
 //! files of all of them are in the last checkpoint: the figure is an upper bound.
 
@@ -37,6 +38,8 @@ const COMMIT_AFTER_S: f64 = 2.0;
 const CARE_EVERY_S: f64 = 600.0;
 const NEW_FILES: u64 = 64;
 const CHECKPOINT_INTERVAL: f64 = 50.0;
+/// A round makes a checkpoint where so many commits have none.
+const COMMITS_WITHOUT_CHECKPOINT: f64 = 10.0;
 /// With three checkpoints.
 const LEAST_COMMITS: u64 = 150;
 /// Of a test; statistics of more rows are not longer.
@@ -60,7 +63,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         let checkpoint = log
             .last_checkpoints(HOUR_S / STRETCH_S)
             .with_context(|| format!("find a checkpoint of `{}`", table.name))?;
-        let checkpoints = checkpoint * pace.commits_a_day / CHECKPOINT_INTERVAL;
+        let rounds = (DAY_S / CARE_EVERY_S).min(pace.commits_a_day / COMMITS_WITHOUT_CHECKPOINT);
+        let checkpoints = checkpoint * (pace.commits_a_day / CHECKPOINT_INTERVAL + rounds);
         println!(
             "log of {}, a test every {} s: {:.1} MB of entries a day ({:.0} bytes a commit), \
              {:.1} MB of checkpoints (each {:.0} kB; the first {:.0} kB)",

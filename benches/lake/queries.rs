@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use chrono::Utc;
 use futures::TryStreamExt as _;
-use trigpoint_lake::{Compaction, Group, Lake};
+use trigpoint_lake::{Compaction, Group, Lake, LogCleaning};
 use trigpoint_record::tables::{FLOWS, SNAPSHOTS, SPEED_TESTS, TRACES};
 use trigpoint_record::{Batch, Column, Kind, Value};
 
@@ -37,7 +37,8 @@ pub(crate) struct QueryOptions {
     file: PathBuf,
 }
 
-/// Rows of four tables, as they are once the day is over and compacted.
+/// Rows of four tables, as they are once the day is over and the collector has cared
+/// for them.
 pub(crate) async fn day(options: &DayOptions) -> Result<()> {
     let lake = Lake::open(&options.lake.to_string_lossy())?;
     let started = Instant::now();
@@ -69,6 +70,7 @@ pub(crate) async fn day(options: &DayOptions) -> Result<()> {
     let settings = Compaction::default();
     for table in [&SNAPSHOTS, &FLOWS, &SPEED_TESTS, &TRACES] {
         lake.compact(table, &settings, Utc::now() + settings.closed_after * 100).await?;
+        lake.clean_log(table, &LogCleaning::default(), Utc::now()).await?;
     }
     println!(
         "{} snapshots of {} flows, made and compacted in {:.0} s",

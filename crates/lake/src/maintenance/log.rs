@@ -5,7 +5,8 @@
 //! the newest is the oldest state that anybody may still ask for; the newest
 //! checkpoint that is no newer stays, with its commit and all that follow, and
 //! what is of earlier versions goes.  So a checkpoint must exist, which is made
-//! here when the hooks of commits failed to.
+//! here when the hooks of commits failed to.  It is also made for readers: whoever
+//! opens a table reads each entry after the newest one.
 //!
 //! The rule alone trusts more than is known, so here
 //!
@@ -33,8 +34,10 @@ use crate::{Error, Lake};
 
 /// Delta's default for `logRetentionDuration`.
 const LOG_AGE: Duration = Duration::from_hours(30 * 24);
-/// Above `delta.checkpointInterval`: the hook of a commit did not make one.
-const COMMITS_WITHOUT_CHECKPOINT: u64 = 60;
+/// Delta's own interval, a fifth of ours (`delta.checkpointInterval`): a table that
+/// rests, such as one whose day is over and merged, is opened from its checkpoint
+/// alone, at the price of one more of them for each round.
+const COMMITS_WITHOUT_CHECKPOINT: u64 = 10;
 /// What S3 deletes in one request.  Elsewhere each is one of its own, and
 /// object_store makes several at a time, unless it is given one by one.
 const DELETED_BY_S3: usize = 1_000;
@@ -48,7 +51,8 @@ pub struct LogCleaning {
 }
 
 impl Lake {
-    /// Deletes old entries of the table's log, and how many objects that were.
+    /// Deletes old entries of the table's log, and how many objects that were; makes
+    /// a checkpoint first where ten commits have none.
     ///
     /// Every version that was the table's newest at some moment within the age
     /// can still be read.  After an error, or when it is killed, the oldest

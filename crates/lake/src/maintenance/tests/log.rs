@@ -70,6 +70,29 @@ async fn a_log_without_its_checkpoints_gets_one_before_it_is_cleaned() {
     assert_eq!(fresh.committed("a").await.unwrap()["readings"], 61);
 }
 
+#[tokio::test]
+async fn a_table_that_rests_gets_a_checkpoint_of_its_newest_version() {
+    let directory = tempfile::tempdir().unwrap();
+    let lake = lake(&directory);
+    let checkpoints = || {
+        let entries = log_entries(&directory).into_iter();
+        entries.filter(|name| name.ends_with(".checkpoint.parquet")).collect::<Vec<_>>()
+    };
+    let settings = LogCleaning::default();
+    for seq in 1..=9 {
+        lake.append(&READINGS, vec![group("a", seq, "f")]).await.unwrap();
+    }
+    lake.clean_log(&READINGS, &settings, hours(0)).await.unwrap();
+    assert!(checkpoints().is_empty(), "nine entries are few to read");
+    lake.append(&READINGS, vec![group("a", 10, "f")]).await.unwrap();
+    for _ in 0..2 {
+        lake.clean_log(&READINGS, &settings, hours(0)).await.unwrap();
+        assert_eq!(checkpoints(), ["00000000000000000010.checkpoint.parquet"]);
+    }
+    let fresh = super::lake(&directory);
+    assert_eq!(csv(&fresh, "SELECT count(*) FROM readings").await, ["10"]);
+}
+
 /// One that is deleted out of order would leave a log that cannot be read from
 /// its beginning.
 #[tokio::test]
