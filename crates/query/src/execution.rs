@@ -19,6 +19,10 @@ use crate::running::Registration;
 use crate::service::Shared;
 use crate::{planning, shape, status};
 
+mod fold;
+
+pub(crate) use fold::fold;
+
 /// How long a client waits to hear of an end until what the query has is given back.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(1);
 

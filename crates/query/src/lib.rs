@@ -1,4 +1,5 @@
-//! SQL over the network: the tables as a Flight SQL service, read-only.
+//! SQL over the network: the tables as a Flight SQL service, read-only, and what the
+//! gates of a rollout ask of them.
 //!
 //! Owns who may ask, how much a question may take, and how answers are sent.
 //! Must never run a statement that does more than read, nor let one client's
@@ -17,16 +18,21 @@
 //! | `running` | queries that can be cancelled |
 //! | `shape` | types that every client reads |
 //! | `catalog`, `keys`, `sql_info`, `types` | what there is, as clients list it |
-//! | `client` | the other side, for `trigpoint query --endpoint` |
+//! | `gate` | whether a revision measures as well as another one |
+//! | `client`, `gate_client` | the other side, for `trigpoint query --endpoint`, `trigpoint gate` and the operator |
+//! | `channel` | the way there |
 //!
 //! Specification: <https://arrow.apache.org/docs/format/FlightSql.html>.
 
 mod admission;
 mod authenticator;
 mod catalog;
+mod channel;
 mod client;
 mod connections;
 mod execution;
+mod gate;
+mod gate_client;
 mod handle;
 mod keys;
 mod metrics;
@@ -43,8 +49,10 @@ mod types;
 mod workers;
 
 pub use authenticator::Authenticator;
-pub use client::{Client, ClientError};
+pub use channel::ClientError;
+pub use client::Client;
 pub use connections::Connection;
+pub use gate_client::GateClient;
 pub use service::{QueryService, StartError, transport};
 pub use settings::Settings;
 

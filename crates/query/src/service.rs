@@ -12,11 +12,13 @@ use tokio::sync::OnceCell;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
-use tonic::{Request, Status};
+use tonic::{Extensions, Request, Status};
 use trigpoint_lake::{Lake, QueryError, Relation, Session};
+use trigpoint_wire::gate::gate_server::{Gate, GateServer};
 
 use crate::admission::{Admission, AdmissionSettings};
 use crate::connections::{self, Connection};
+use crate::gate::Gates;
 use crate::metrics::{self, Metrics};
 use crate::plans::Plans;
 use crate::running::Running;
@@ -80,7 +82,7 @@ impl QueryService {
         Ok(Self { shared })
     }
 
-    /// The gRPC service, for [`transport`].
+    /// The service of Flight SQL, for [`transport`].
     pub fn service(
         &self,
         authenticator: Authenticator,
@@ -91,6 +93,19 @@ impl QueryService {
         let server = FlightServiceServer::new(flight).max_decoding_message_size(MESSAGE_BYTES);
         let door = Door { authenticator, shared: Arc::clone(&self.shared) };
         InterceptedService::new(server, door)
+    }
+
+    /// The service of gate figures, for the same; its queries have the bounds that all
+    /// have together.
+    pub fn gates(
+        &self,
+        authenticator: Authenticator,
+    ) -> InterceptedService<GateServer<impl Gate + use<>>, Door> {
+        /// A thousand names, with room to spare.
+        const MESSAGE_BYTES: usize = 512 << 10;
+        let gates = Gates { shared: Arc::clone(&self.shared) };
+        let server = GateServer::new(gates).max_decoding_message_size(MESSAGE_BYTES);
+        InterceptedService::new(server, Door { authenticator, shared: Arc::clone(&self.shared) })
     }
 
     /// The connections that a listener brings, within their bounds.
@@ -153,6 +168,14 @@ pub struct Door {
 /// The account that asks, among the extensions of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Principal(pub(crate) String);
+
+impl Principal {
+    pub(crate) fn of(extensions: &Extensions) -> Result<String, Status> {
+        let Self(principal) =
+            extensions.get().ok_or_else(|| Status::unauthenticated("nobody was asked who asks"))?;
+        Ok(principal.clone())
+    }
+}
 
 impl Interceptor for Door {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {

@@ -20,6 +20,9 @@ pub struct Settings {
     pub run_at_most: Duration,
     /// Rows of one answer.
     pub rows: u64,
+    /// Tests of either side that a gate compares, if it does not need more; of further
+    /// ones it takes a sample by the hash of their `flow_id`.
+    pub gate_samples: usize,
     /// Bytes of one statement.
     pub sql_bytes: usize,
     /// Connections at a time; further ones are closed.
@@ -46,6 +49,7 @@ impl Settings {
             wait_at_most: Duration::from_secs(30),
             run_at_most: Duration::from_mins(5),
             rows: 20_000_000,
+            gate_samples: 100_000,
             sql_bytes: 64 << 10,
             connections: 512,
             silent_at_most: Duration::from_secs(45),

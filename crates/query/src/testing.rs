@@ -19,7 +19,7 @@ use trigpoint_lake::{Group, Lake, Rows, Sent};
 use trigpoint_process::tokens::Tokens;
 use trigpoint_record::{Batch, Column, Kind, Table, Value};
 
-use crate::{Authenticator, QueryService, Settings, transport};
+use crate::{Authenticator, GateClient, QueryService, Settings, transport};
 
 pub(crate) static READINGS: Table = Table {
     name: "readings",
@@ -52,9 +52,17 @@ impl Fixture {
 
     /// A service whose defaults are changed.
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::over(&[&READINGS], change).await
+    }
+
+    /// The same of other tables.
+    pub(crate) async fn over(
+        tables: &[&'static Table],
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let location = directory.path().join("lake");
-        let lake = Lake::open_tables(&location.to_string_lossy(), &[&READINGS]).unwrap();
+        let lake = Lake::open_tables(&location.to_string_lossy(), tables).unwrap();
         let mut settings = Settings::new(directory.path().join("spill"));
         // A test sees what it has just written.
         settings.limits.snapshot_age = Duration::ZERO;
@@ -65,7 +73,9 @@ impl Fixture {
         let address = listener.local_addr().unwrap();
         let tokens = "ada secret-of-ada-0000\nbob secret-of-bob-0000";
         let authenticator = Authenticator::Tokens(Tokens::parse(tokens).unwrap());
-        let router = transport().add_service(service.service(authenticator));
+        let router = transport()
+            .add_service(service.service(authenticator.clone()))
+            .add_service(service.gates(authenticator));
         let connections = service.connections(TcpListenerStream::new(listener));
         tokio::spawn(router.serve_with_incoming(connections));
         Self { service, lake, registry, address, _directory: directory }
@@ -74,15 +84,29 @@ impl Fixture {
     /// One more commit with a row.
     pub(crate) async fn commit(&self, seq: u64) {
         let n = i64::try_from(seq).unwrap();
-        let mut batch = Batch::new(&READINGS);
         let flow = Value::Text(format!("flow-{seq}"));
         let time = Value::Time(MIDNIGHT + n);
-        batch.push(vec![flow, Value::Int(n), time, Value::Int(10_000 + n)]).unwrap();
-        let columns = READINGS.columns.iter().zip(batch.columns);
+        let row = vec![flow, Value::Int(n), time, Value::Int(10_000 + n)];
+        self.append(&READINGS, seq, vec![row]).await;
+    }
+
+    /// One commit, the batch `seq` of its table.
+    pub(crate) async fn append(&self, table: &'static Table, seq: u64, rows: Vec<Vec<Value>>) {
+        let mut batch = Batch::new(table);
+        let count = rows.len();
+        for row in rows {
+            batch.push(row).unwrap();
+        }
+        let columns = table.columns.iter().zip(batch.columns);
         let sent = columns.map(|(it, array)| Sent { description: it.into(), array }).collect();
-        let rows = Rows::convert(&READINGS, "spool-1", seq, 1, sent).unwrap();
+        let rows = Rows::convert(table, "spool-1", seq, count, sent).unwrap();
         let group = Group { app_id: "a".to_owned(), last_seq: seq, rows: vec![rows] };
-        self.lake.append(&READINGS, vec![group]).await.unwrap();
+        self.lake.append(table, vec![group]).await.unwrap();
+    }
+
+    pub(crate) async fn gates(&self) -> GateClient {
+        let endpoint = format!("grpc://{}", self.address);
+        GateClient::connect(&endpoint, Some("secret-of-ada-0000"), None).await.unwrap()
     }
 
     pub(crate) async fn client(&self) -> Client {

@@ -4,7 +4,7 @@
 //! not worse fails, each by `alpha`.  Between the two is what the samples do not
 //! tell: with more of them it gets narrower.
 
-use crate::{Interval, Proportion, hodges_lehmann, rate_difference};
+use crate::{Interval, Proportion, Stratum, hodges_lehmann, rate_difference, stratified_shift};
 
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,27 @@ impl Test {
         let baseline = self.prepare(baseline);
         let difference = hodges_lehmann(&candidate, &baseline, self.alpha);
         self.judge(difference, candidate.len(), baseline.len())
+    }
+
+    /// The same where values may be compared within a stratum only, such as those of
+    /// one site: by the shift that all have in common ([`stratified_shift`]), over
+    /// the samples of those strata that have some of both.  Of each the candidate's
+    /// come first.
+    pub fn strata<'a>(
+        &self,
+        strata: impl IntoIterator<Item = (&'a [f64], &'a [f64])>,
+    ) -> Comparison {
+        let prepared: Vec<_> = strata
+            .into_iter()
+            .map(|(candidate, baseline)| (self.prepare(candidate), self.prepare(baseline)))
+            .filter(|(candidate, baseline)| !candidate.is_empty() && !baseline.is_empty())
+            .collect();
+        let strata: Vec<_> =
+            prepared.iter().map(|(above, below)| Stratum { above, below }).collect();
+        let difference = stratified_shift(&strata, self.alpha);
+        let candidate = prepared.iter().map(|(candidate, _)| candidate.len()).sum();
+        let baseline = prepared.iter().map(|(_, baseline)| baseline.len()).sum();
+        self.judge(difference, candidate, baseline)
     }
 
     /// Compares how often something happens; that it does is bad, whatever

@@ -14,6 +14,16 @@ pub struct Interval {
     pub upper: f64,
 }
 
+/// Two samples that nothing tells apart but what is asked: of one site, say.
+/// Both are sorted and without NaN.
+#[derive(Debug, Clone, Copy)]
+pub struct Stratum<'a> {
+    /// The sample whose shift is asked.
+    pub above: &'a [f64],
+    /// The sample against which.
+    pub below: &'a [f64],
+}
+
 /// The Hodges–Lehmann shift of `above` against `below`: the median of all
 /// differences between a value of the one and a value of the other, in their
 /// unit, with bounds at level `alpha` each (Hollander, Wolfe and Chicken 2014,
@@ -22,41 +32,77 @@ pub struct Interval {
 ///
 /// Both samples must be sorted and without NaN; `None` if one is empty.
 pub fn hodges_lehmann(above: &[f64], below: &[f64], alpha: f64) -> Option<Interval> {
-    let pairs = above.len() as u64 * below.len() as u64;
-    if pairs == 0 {
-        return None;
-    }
-    let (m, n) = (above.len() as f64, below.len() as f64);
-    let deviation = (m * n * (m + n + 1.0) / 12.0).sqrt();
-    let outer = (m * n / 2.0 - normal_quantile(1.0 - alpha) * deviation).floor();
-    let differences = Differences { above, below };
-    let middle = pairs.div_ceil(2);
-    let low = differences.nth(middle);
-    let estimate =
-        if pairs.is_multiple_of(2) { f64::midpoint(low, differences.nth(middle + 1)) } else { low };
-    let (lower, upper) = if outer >= 1.0 {
-        let outer = (outer as u64).min(middle);
-        (differences.nth(outer), differences.nth(pairs + 1 - outer))
+    stratified_shift(&[Stratum { above, below }], alpha)
+}
+
+/// The shift that all strata have in common, however far they lie from each other:
+/// values are compared within their stratum only.
+///
+/// It is where van Elteren's test (1960; Lehmann 1975, section 3.3) of a shift
+/// turns: the median of the differences within all strata, in which a difference
+/// weighs 1 / (m + n + 1) for the m and n values of its stratum, so that a stratum
+/// counts as much as it tells; bounds are those shifts at which the test begins to
+/// refuse, at level `alpha` each, by the normal approximation.  Of one stratum it is
+/// [`hodges_lehmann`].
+///
+/// A stratum with one sample only says nothing; `None` if all are such.
+pub fn stratified_shift(strata: &[Stratum<'_>], alpha: f64) -> Option<Interval> {
+    let differences = Differences::within(strata)?;
+    let middle = differences.total / 2.0;
+    let outer = middle - normal_quantile(1.0 - alpha) * differences.deviation;
+    let low = differences.first(|weight| weight >= middle);
+    let high = differences.first(|weight| weight > middle);
+    let (lower, upper) = if outer >= HEAVIEST {
+        let outer = outer.min(middle);
+        // The last difference from either end up to which the weight is `outer` at most.
+        let lower = differences.first(|weight| weight > outer - HEAVIEST);
+        let upper = differences.first(|weight| weight >= differences.total - outer + HEAVIEST);
+        (lower, upper)
     } else {
         (f64::NEG_INFINITY, f64::INFINITY)
     };
-    Some(Interval { lower, estimate, upper })
+    Some(Interval { lower, estimate: f64::midpoint(low, high), upper })
 }
 
-/// All differences of two sorted samples, which are never written out.
+/// The weight of a difference in the smallest stratum; others are lighter.
+const HEAVIEST: f64 = 1.0;
+
+/// All differences within strata, which are never written out.
 struct Differences<'a> {
-    above: &'a [f64],
-    below: &'a [f64],
+    /// Each with the weight of one of its differences.
+    strata: Vec<(Stratum<'a>, f64)>,
+    /// The weight of all differences.
+    total: f64,
+    /// The standard deviation of the weight below the true shift.
+    deviation: f64,
 }
 
-impl Differences<'_> {
-    /// The nth smallest, counted from 1: by bisection over all floats, so it is
-    /// one of the differences and not near one.
-    fn nth(&self, n: u64) -> f64 {
+impl<'a> Differences<'a> {
+    /// `None` if there are none.
+    fn within(strata: &[Stratum<'a>]) -> Option<Self> {
+        let size = |it: &Stratum<'_>| (it.above.len() + it.below.len() + 1) as f64;
+        let tells = |it: &&Stratum<'a>| !it.above.is_empty() && !it.below.is_empty();
+        let strata: Vec<_> = strata.iter().filter(tells).copied().collect();
+        let smallest = strata.iter().map(size).reduce(f64::min)?;
+        let (mut total, mut variance) = (0.0, 0.0);
+        let weighted = strata.into_iter().map(|stratum| {
+            let weight = HEAVIEST * smallest / size(&stratum);
+            let pairs = stratum.above.len() as f64 * stratum.below.len() as f64;
+            total += weight * pairs;
+            variance += weight * weight * pairs * size(&stratum) / 12.0;
+            (stratum, weight)
+        });
+        let strata = weighted.collect();
+        Some(Self { strata, total, deviation: f64::sqrt(variance) })
+    }
+
+    /// The smallest difference for which the weight of those up to it is enough; by
+    /// bisection over all floats, so it is one of the differences and not near one.
+    fn first(&self, is_enough: impl Fn(f64) -> bool) -> f64 {
         let (mut low, mut high) = (ordinal(f64::NEG_INFINITY), ordinal(f64::INFINITY));
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.count_up_to(value(middle)) >= n {
+            if is_enough(self.weight_up_to(value(middle))) {
                 high = middle;
             } else {
                 low = middle + 1;
@@ -65,9 +111,15 @@ impl Differences<'_> {
         value(low)
     }
 
-    /// How many are at most `limit`.  Rounding keeps order, so the pairs that are
-    /// counted for one value of `above` begin where those of the last one did, or
-    /// behind.
+    fn weight_up_to(&self, limit: f64) -> f64 {
+        self.strata.iter().map(|(stratum, weight)| weight * stratum.count_up_to(limit) as f64).sum()
+    }
+}
+
+impl Stratum<'_> {
+    /// How many differences are at most `limit`.  Rounding keeps order, so the pairs
+    /// that are counted for one value of `above` begin where those of the last one
+    /// did, or behind.
     fn count_up_to(&self, limit: f64) -> u64 {
         let mut first = 0;
         let mut count = 0;
@@ -92,47 +144,4 @@ fn value(ordinal: u64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::hodges_lehmann;
-
-    #[test]
-    fn as_all_differences_written_out() {
-        // python3 -c "import numpy as n, scipy.stats as s, math
-        // a=n.array([1.1,2.3,2.9,4.7,5.3,7.1,8.9,9.7]); b=n.array([0.2,1.3,1.9,2.2,3.1,4.4,4.6,6.5,6.6])
-        // d=n.sort(n.subtract.outer(a,b).ravel()); z=s.norm.ppf(.95)
-        // k=math.floor(72/2-z*math.sqrt(72*18/12)); print(d[k-1], n.median(d), d[72-k])"
-        let above = [1.1, 2.3, 2.9, 4.7, 5.3, 7.1, 8.9, 9.7];
-        let below = [0.2, 1.3, 1.9, 2.2, 3.1, 4.4, 4.6, 6.5, 6.6];
-        let shift = hodges_lehmann(&above, &below, 0.05).expect("there are samples");
-        assert!((shift.lower - LOWER).abs() < 1e-12, "{shift:?}");
-        assert!((shift.estimate - ESTIMATE).abs() < 1e-12, "{shift:?}");
-        assert!((shift.upper - UPPER).abs() < 1e-12, "{shift:?}");
-    }
-
-    const LOWER: f64 = -1.1;
-    const ESTIMATE: f64 = 1.85;
-    const UPPER: f64 = 4.5;
-
-    #[test]
-    fn too_few_samples_have_no_bounds() {
-        let shift = hodges_lehmann(&[5.0], &[3.0], 0.05).expect("there are samples");
-        assert_eq!((shift.lower, shift.estimate), (f64::NEG_INFINITY, 2.0));
-        assert_eq!(hodges_lehmann(&[], &[3.0], 0.05), None);
-    }
-
-    #[test]
-    fn equal_values_are_not_apart() {
-        let shift = hodges_lehmann(&[4.0; 40], &[4.0; 30], 0.05).expect("there are samples");
-        assert_eq!((shift.lower, shift.estimate, shift.upper), (0.0, 0.0, 0.0));
-    }
-
-    #[test]
-    fn large_samples_take_no_more_memory_than_their_own() {
-        // 10^10 differences.
-        let above: Vec<f64> = (0..100_000).map(|n| f64::from(n) + 7.0).collect();
-        let below: Vec<f64> = (0..100_000).map(f64::from).collect();
-        let shift = hodges_lehmann(&above, &below, 0.05).expect("there are samples");
-        assert!((shift.estimate - 7.0).abs() < 1e-9, "{shift:?}");
-        assert!(shift.lower < 7.0 && shift.upper > 7.0);
-    }
-}
+mod tests;

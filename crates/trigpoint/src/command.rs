@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 use trigpoint_process::{Failure, telemetry};
 
 use crate::{
-    annotation, collector, completions, export, lake, query, query_service, series, speedtest,
-    standalone, tables, trace, version,
+    annotation, collector, completions, export, gate, lake, query, query_service, series,
+    speedtest, standalone, tables, trace, version,
 };
 
 /// A measurement station for the internet: run it, test against it, query what it saw
@@ -26,6 +26,7 @@ enum Command {
     Query(query::Options),
     Series(series::Options),
     Export(export::Options),
+    Gate(Box<gate::Options>),
     Lake(lake::Options),
     Annotation(annotation::Options),
     Tables(tables::Options),
@@ -51,6 +52,7 @@ impl CommandLine {
                 Command::Query(options) => query::run(options).await,
                 Command::Series(options) => series::run(options).await,
                 Command::Export(options) => export::run(options).await,
+                Command::Gate(options) => Box::pin(gate::run(*options)).await,
                 Command::Lake(options) => lake::run(options).await,
                 Command::Annotation(options) => annotation::run(&options),
                 Command::Tables(options) => tables::run(&options),

@@ -6,6 +6,7 @@ mod command;
 mod completions;
 mod data_directory;
 mod export;
+mod gate;
 mod lake;
 mod maintenance;
 mod output;

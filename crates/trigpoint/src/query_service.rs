@@ -95,7 +95,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     });
     let serving = trigpoint_query::transport()
         .tls_config(ServerTlsConfig::new().identity(identity))?
-        .add_service(service.service(Authenticator::Tokens(tokens)))
+        .add_service(service.service(Authenticator::Tokens(tokens.clone())))
+        .add_service(service.gates(Authenticator::Tokens(tokens)))
         .serve_with_incoming_shutdown(
             service.connections(TcpIncoming::from(clients).with_nodelay(Some(true))),
             shutdown.reached(Phase::Flushing),

@@ -19,12 +19,28 @@ pub(crate) struct Source {
     /// Ask a query service instead, like `grpc+tls://HOST:9410`
     #[arg(long, env = "TRIGPOINT_ENDPOINT", value_name = "URL")]
     endpoint: Option<String>,
+    #[command(flatten)]
+    credentials: Credentials,
+}
+
+/// How a query service is asked.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Credentials {
     /// File with the token for the query service
     #[arg(long, env = "TRIGPOINT_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Certificates to trust in PEM format, instead of the system's
     #[arg(long, env = "TRIGPOINT_CACERT", value_name = "FILE")]
     cacert: Option<PathBuf>,
+}
+
+impl Credentials {
+    /// The token and the certificates, where they are given.
+    pub(crate) fn read(&self) -> Result<(Option<String>, Option<String>), Failure> {
+        let token = self.token_file.as_deref().map(read).transpose()?;
+        let certificates = self.cacert.as_deref().map(read).transpose()?;
+        Ok((token.map(|token| token.trim().to_owned()), certificates))
+    }
 }
 
 impl Source {
@@ -53,10 +69,9 @@ impl Source {
     }
 
     async fn ask_service(&self, endpoint: &str, sql: &str) -> Result<Answer, Failure> {
-        let token = self.token_file.as_deref().map(read).transpose()?;
-        let certificates = self.cacert.as_deref().map(read).transpose()?;
-        let token = token.as_deref().map(str::trim);
-        let mut client = Client::connect(endpoint, token, certificates.as_deref()).await?;
+        let (token, certificates) = self.credentials.read()?;
+        let (token, certificates) = (token.as_deref(), certificates.as_deref());
+        let mut client = Client::connect(endpoint, token, certificates).await?;
         Ok(client.query(sql).await?)
     }
 }

@@ -45,6 +45,7 @@ const STAGES: &[Stage] = &[
     ("free databases of addresses", |_| prove::short("annotation")),
     ("published queries, short", |_| prove::short("research")),
     ("SQL over the network, short", |_| prove::short("flight-sql")),
+    ("gates of a rollout, short", |_| prove::short("gates")),
     ("fuzzing, short", |_| prove::short("fuzz")),
 ];
 

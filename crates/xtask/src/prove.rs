@@ -45,6 +45,7 @@ const SUITES: &[(&str, &[&str])] = &[
     ("annotation", &["annotation"]),
     ("research", &["research"]),
     ("flight-sql", &["flight_sql"]),
+    ("gates", &["gates"]),
     ("definitions", &["definitions"]),
 ];
 

@@ -28,7 +28,7 @@ pub struct Gate {
     /// Name of the gate, by which waves ask for it.
     #[schemars(schema_with = "bounds::short_name")]
     pub name: String,
-    /// What is looked at. Compared with a baseline: DownloadThroughput, UploadThroughput (of tests), MinRoundTripTime (of tests), SnapshotsPerSecond (of tests, while they run). Held against a limit: FailedTestsPerThousand, AccountingMismatchesPerThousand (tests whose bytes differ between the application and TCP_INFO), LongestSnapshotGapMilliseconds (within a test), SpoolAgeSeconds (of the oldest row that the collector does not have).
+    /// What is looked at. Compared with a baseline: DownloadThroughput, UploadThroughput (of tests), MinRoundTripTime (of tests), SnapshotsPerSecond (of tests, while they run). Held against a limit: FailedTestsPerThousand, AccountingMismatchesPerThousand (tests whose bytes differ between the application and TCP_INFO), LongestSnapshotGapMilliseconds (within a test, in all but the worst twentieth of the tests), SpoolAgeSeconds (of the oldest row that the collector does not have).
     pub metric: GateMetric,
     /// What the new revision is compared with, at the same time. Stable: nodes that have the stable revision. SameSite: those at the same site. Previous: the same nodes before they changed.
     #[serde(default)]

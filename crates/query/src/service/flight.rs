@@ -27,7 +27,7 @@ use arrow_flight::{
 use futures::{Stream, TryStreamExt as _, stream};
 use prost::Message as _;
 use prost::bytes::Bytes;
-use tonic::{Extensions, Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming};
 use trigpoint_lake::Relation;
 
 use super::{Principal, Shared};
@@ -88,14 +88,14 @@ impl Flight {
         handle: Handle,
         request: &Request<Ticket>,
     ) -> Result<Response<Rows>, Status> {
-        let principal = principal(request.extensions())?;
+        let principal = Principal::of(request.extensions())?;
         let rows = execution::start(&self.shared, principal, handle).await?;
         Ok(Response::new(Box::pin(rows)))
     }
 
     /// Ends the queries of a FlightInfo's tickets.
     fn cancel(&self, info: &FlightInfo, request: &Request<Action>) -> Result<CancelStatus, Status> {
-        let principal = principal(request.extensions())?;
+        let principal = Principal::of(request.extensions())?;
         let mut cancelled = false;
         for ticket in info.endpoint.iter().filter_map(|endpoint| endpoint.ticket.as_ref()) {
             let foreign = |_| Status::invalid_argument("the ticket is not of this service");
@@ -143,12 +143,6 @@ listings! {
     CommandGetExportedKeys, |_, _, _| Ok(keys::foreign());
     CommandGetImportedKeys, |_, _, _| Ok(keys::foreign());
     CommandGetCrossReference, |_, _, _| Ok(keys::foreign());
-}
-
-fn principal(extensions: &Extensions) -> Result<String, Status> {
-    let Principal(principal) =
-        extensions.get().ok_or_else(|| Status::unauthenticated("nobody was asked who asks"))?;
-    Ok(principal.clone())
 }
 
 /// Where a command's rows are: here, for a ticket that says what they are.

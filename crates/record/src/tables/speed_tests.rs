@@ -14,6 +14,10 @@ mod words;
 
 pub use words::{Direction, EndReason, Transport};
 
+/// `client_name` of tests that the operator of a fleet runs itself while no users come:
+/// gates count them only where asked.
+pub const SYNTHETIC_CLIENT_NAME: &str = "trigpoint-synthetic";
+
 /// One ndt7 test in one direction.
 #[derive(Debug, Clone)]
 pub struct SpeedTest {

@@ -120,3 +120,52 @@ fn a_station_that_moves_nothing_is_slower_than_any() {
     assert_eq!(test().values(&[0.0; 60], &[10.0; 60]).verdict, Verdict::Fail);
     assert_eq!(test().values(&[10.0; 60], &[0.0; 60]).verdict, Verdict::Pass);
 }
+
+/// Sites of different speed, of which the fast one has few canaries and the slow one
+/// many, as the first wave of a rollout may be.
+fn sites(random: &mut Random, factor: f64) -> [(Vec<f64>, Vec<f64>); 3] {
+    [(1.0, 700, 300), (4.0, 200, 1500), (16.0, 100, 1200)].map(|(speed, candidate, baseline)| {
+        (random.throughputs(candidate, speed * factor), random.throughputs(baseline, speed))
+    })
+}
+
+fn by_site(random: &mut Random, factor: f64) -> Verdict {
+    let sites = sites(random, factor);
+    let strata = sites.iter().map(|(candidate, baseline)| (&candidate[..], &baseline[..]));
+    test().strata(strata).verdict
+}
+
+#[test]
+fn by_site_the_same_distribution_does_not_fail_where_it_would_altogether() {
+    let (passed, failed) = count(|random| by_site(random, 1.0));
+    assert!(failed <= BOUND, "{failed} of 200 fail");
+    assert!(passed >= 170, "{passed} of 200 pass");
+    let altogether = |random: &mut Random| {
+        let [(mut candidate, mut baseline), second, third] = sites(random, 1.0);
+        candidate.extend(second.0.into_iter().chain(third.0));
+        baseline.extend(second.1.into_iter().chain(third.1));
+        test().values(&candidate, &baseline).verdict
+    };
+    assert_eq!(count(altogether), (0, 200));
+}
+
+#[test]
+fn by_site_either_error_at_the_margin_is_as_rare_as_was_asked() {
+    let (passed, failed) = count(|random| by_site(random, 0.9));
+    assert!(passed <= BOUND && failed <= BOUND, "{passed} pass and {failed} fail");
+    assert!(passed > 0 && failed > 0, "{passed} pass and {failed} fail");
+    let (passed, failed) = count(|random| by_site(random, 0.75));
+    assert!(failed >= 190, "{failed} of 200 fail");
+    assert_eq!(passed, 0);
+}
+
+#[test]
+fn samples_of_a_site_without_the_other_side_do_not_count() {
+    let both = ([1.0; 30], [1.0; 80]);
+    let (alone, none): ([f64; 40], [f64; 0]) = ([1.0; 40], []);
+    let strata = [(&both.0[..], &both.1[..]), (&alone[..], &none[..]), (&none[..], &alone[..])];
+    let comparison = test().strata(strata);
+    assert_eq!((comparison.candidate, comparison.baseline), (30, 80));
+    assert_eq!(comparison.verdict, Verdict::Inconclusive);
+    assert_eq!(test().strata([]).difference, None);
+}

@@ -94,6 +94,7 @@ impl Questions {
         tokio::spawn(async move {
             let serving = trigpoint_query::transport()
                 .add_service(service.service(Authenticator::Local))
+                .add_service(service.gates(Authenticator::Local))
                 .serve_with_incoming(
                     service.connections(TcpIncoming::from(listener).with_nodelay(Some(true))),
                 );
