@@ -140,7 +140,7 @@ fn readers_of_tables_that_are_written_merged_and_vacuumed_see_every_row_once() {
     let uri = collector.line(Stream::Stdout, DEADLINE, |line| {
         line.split_once("https://").map(|(_, address)| format!("https://{address}"))
     });
-    let certificate = std::fs::read_to_string(data.join("tls/certificate.pem")).unwrap();
+    let certificate = data.join("tls/certificate.pem");
 
     let load = Load::default();
     let (stations, delivered): (Vec<Station>, Vec<Arc<Delivered>>) =
@@ -179,6 +179,7 @@ fn readers_of_tables_that_are_written_merged_and_vacuumed_see_every_row_once() {
 
 fn start_collector(directory: &Directory) -> Process {
     std::fs::write(directory.join("tokens"), "soak secret-of-the-soak\n").unwrap();
+    std::fs::write(directory.join("token"), "secret-of-the-soak\n").unwrap();
     let mut command = Command::new(TRIGPOINT);
     command.args(["collector", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     command.args(["--commit-after", "0s", "--commit-at-latest", "100ms"]);

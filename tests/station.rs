@@ -2,6 +2,10 @@
 //! collector, no privilege.
 #![allow(clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
 
+#[path = "station/check.rs"]
+mod check;
+#[path = "station/ending.rs"]
+mod ending;
 #[path = "station/events.rs"]
 mod events;
 #[path = "station/traceroute.rs"]
@@ -10,7 +14,7 @@ mod traceroute;
 use std::process::Command;
 use std::time::Duration;
 
-use trigpoint_testkit::{Directory, Process, RawClient, Stream, opcode, run};
+use trigpoint_testkit::{Directory, Process, RawClient, Stream, opcode};
 
 const DEADLINE: Duration = Duration::from_mins(2);
 
@@ -24,13 +28,6 @@ fn server_with_tests_of(duration: &str, directory: &Directory, arguments: &[&str
     command.args(["--admin-port", "0", "--test-duration", duration, "--lame-duck", "0s"]);
     command.arg("--data-dir").arg(directory.join("station")).args(arguments);
     command
-}
-
-#[test]
-fn a_good_configuration_is_said_to_be_good() {
-    let checked = run(&mut server(&Directory::new(), &["--check-config"]), DEADLINE);
-    checked.expect_code(0);
-    assert!(checked.stdout.contains("the configuration is good"), "{checked:?}");
 }
 
 #[test]

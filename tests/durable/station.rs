@@ -39,7 +39,8 @@ pub(crate) fn run(options: &Options) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let _entered = runtime.enter();
-    let endpoint = Endpoint::Remote { uri: options.collector.clone(), ca_pem: None, token: None };
+    let endpoint =
+        Endpoint::Remote { uri: options.collector.clone(), ca_file: None, token_file: None };
     let settings = Settings {
         min_backoff: Duration::from_millis(20),
         max_backoff: Duration::from_millis(200),

@@ -3,6 +3,7 @@
 //! A round is three batches in this order: snapshots, a flow, a speed test.  So
 //! the sequence numbers of each table follow from those of the others.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -64,14 +65,14 @@ impl Station {
         number: usize,
         directory: &Directory,
         uri: &str,
-        certificate: &str,
+        certificate: &Path,
     ) -> (Self, Arc<Delivered>) {
         let path = directory.join(format!("spool-{number}"));
         let spool = Spool::open(&path, trigpoint_spool::Settings::default()).unwrap();
         let endpoint = Endpoint::Remote {
             uri: uri.to_owned(),
-            ca_pem: Some(certificate.to_owned()),
-            token: Some("secret-of-the-soak".to_owned()),
+            ca_file: Some(certificate.to_owned()),
+            token_file: Some(directory.join("token")),
         };
         let delivered = Arc::new(Delivered {
             spool_id: spool.id().to_owned(),

@@ -8,6 +8,7 @@ use trigpoint_wire::{
 };
 
 use crate::annotation::Annotator;
+use crate::attested::Known;
 
 /// Why a batch does not become rows.
 #[derive(Debug, thiserror::Error)]
@@ -43,29 +44,48 @@ impl BatchError {
     }
 }
 
-/// The rows of batch `seq` of a spool whose station described the table's
-/// columns as `schema`.
-pub(crate) fn rows(
-    table: &'static Table,
-    schema: &[ColumnSchema],
-    spool_id: &str,
-    seq: u64,
-    payload: &[u8],
-    limits: &Limits,
-    annotator: &Annotator,
-) -> Result<Rows, BatchError> {
-    let decoded = decode(payload, schema, limits)?;
-    if decoded.rows == 0 {
-        return Err(BatchError::Empty);
+/// A batch that was decoded.
+pub(crate) struct Decoded {
+    rows: usize,
+    sent: Vec<Sent>,
+}
+
+impl Decoded {
+    /// Of a payload whose station described the table's columns as `schema`.
+    pub(crate) fn new(
+        payload: &[u8],
+        schema: &[ColumnSchema],
+        limits: &Limits,
+    ) -> Result<Self, BatchError> {
+        let decoded = decode(payload, schema, limits)?;
+        if decoded.rows == 0 {
+            return Err(BatchError::Empty);
+        }
+        let sent = decoded.columns.into_iter().map(|(schema, array)| {
+            let description = description(schema)
+                .ok_or_else(|| DecodeError::Kind { column: schema.name.clone() })?;
+            Ok(Sent { description, array })
+        });
+        Ok(Self { rows: decoded.rows, sent: sent.collect::<Result<_, DecodeError>>()? })
     }
-    let sent = decoded.columns.into_iter().map(|(schema, array)| {
-        let description =
-            description(schema).ok_or_else(|| DecodeError::Kind { column: schema.name.clone() })?;
-        Ok(Sent { description, array })
-    });
-    let mut sent: Vec<_> = sent.collect::<Result<_, DecodeError>>()?;
-    annotator.annotate(table, decoded.rows, &mut sent);
-    Ok(Rows::convert(table, spool_id, seq, decoded.rows, sent)?)
+
+    /// The rows of batch `seq` of a spool, with what is `known` of its station in the
+    /// place of what it says.
+    pub(crate) fn rows(
+        self,
+        table: &'static Table,
+        spool_id: &str,
+        seq: u64,
+        known: Option<&Known>,
+        annotator: &Annotator,
+    ) -> Result<Rows, BatchError> {
+        let Self { rows, mut sent } = self;
+        if let Some(known) = known {
+            known.fill(rows, &mut sent);
+        }
+        annotator.annotate(table, rows, &mut sent);
+        Ok(Rows::convert(table, spool_id, seq, rows, sent)?)
+    }
 }
 
 /// The column in the lake's words; `None` when its kind makes no sense.

@@ -8,7 +8,8 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `service` | a new stream: who is it, is there room |
+//! | `service`, `authenticator` | a new stream: who is it, is there room |
+//! | `attested` | what the cluster knows of a station, in place of what it says |
 //! | `session` | one stream from Hello to its end |
 //! | `sequence` | which sequence numbers may follow which |
 //! | `batch` | a payload to rows, or the reason why not |
@@ -21,6 +22,7 @@
 //! "Exactly once".
 
 mod annotation;
+mod attested;
 mod authenticator;
 mod batch;
 mod cadence;

@@ -38,9 +38,10 @@ impl Ingest for Service {
         request: Request<Streaming<StationMessage>>,
     ) -> Result<Response<Self::StreamStream>, Status> {
         let peer = request.remote_addr();
-        let principal = self.authenticator.principal(request.metadata()).inspect_err(|status| {
-            tracing::warn!(?peer, reason = status.message(), "stream refused");
-        })?;
+        let principal =
+            self.authenticator.authenticate(request.metadata()).await.inspect_err(|status| {
+                tracing::warn!(?peer, reason = status.message(), "stream refused");
+            })?;
         let submissions = self
             .submissions
             .upgrade()

@@ -13,6 +13,7 @@ use trigpoint_wire::ingest::{
 };
 
 use crate::{
+    authenticator::Principal,
     collector::Shared,
     committer::Message,
     hello::{Greeting, HelloError, check_hello},
@@ -23,7 +24,7 @@ mod answers;
 mod intake;
 
 use answers::Answers;
-use intake::Intake;
+use intake::{Intake, Source};
 
 /// When a station may come again that was sent away for now.
 const SOON: Duration = Duration::from_secs(1);
@@ -37,7 +38,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(15);
 /// A new stream of an authenticated account.
 pub(crate) struct Session {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) principal: String,
+    pub(crate) principal: Principal,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) submissions: mpsc::UnboundedSender<Message>,
     pub(crate) inbound: Streaming<StationMessage>,
@@ -91,7 +92,7 @@ impl Session {
     pub(crate) async fn run(mut self) {
         let answers = self.answers.clone();
         let shared = Arc::clone(&self.shared);
-        let (principal, peer) = (self.principal.clone(), self.peer);
+        let (principal, peer) = (self.principal.account.clone(), self.peer);
         let outcome = match self.hello().await {
             Ok(greeting) => self.greeted(greeting).await,
             Err(outcome) => outcome,
@@ -139,10 +140,17 @@ impl Session {
             }
         };
         let columns = self.shared.settings.limits.columns;
-        check_hello(hello, self.shared.lake.tables(), columns).map_err(|error| match error {
-            HelloError::Invalid(status) => Outcome::Refused(status),
-            HelloError::Newer(detail) => Outcome::newer(detail),
-        })
+        let greeting =
+            check_hello(hello, self.shared.lake.tables(), columns).map_err(
+                |error| match error {
+                    HelloError::Invalid(status) => Outcome::Refused(status),
+                    HelloError::Newer(detail) => Outcome::newer(detail),
+                },
+            )?;
+        if let Some(attested) = &self.principal.attested {
+            attested.check(&greeting.station).map_err(Outcome::Refused)?;
+        }
+        Ok(greeting)
     }
 
     /// Enters the stream as its spool's only one, and serves it.
@@ -151,7 +159,7 @@ impl Session {
         if let Err(outcome) = self.check_owner(&greeting).await {
             return outcome;
         }
-        let app_id = format!("{}/{}", self.principal, greeting.spool_id);
+        let app_id = format!("{}/{}", self.principal.account, greeting.spool_id);
         let stream = Stream::new(app_id, shared.settings.stream_memory_bytes);
         if !shared.streams.enter(&stream) {
             return Outcome::busy("too many stations are connected");
@@ -169,11 +177,11 @@ impl Session {
 
     /// Binds a new spool to the account, and refuses one of another account.
     async fn check_owner(&self, greeting: &Greeting) -> Result<(), Outcome> {
-        let spool_id = greeting.spool_id.as_str();
-        match self.shared.lake.spool_owner(spool_id, &self.principal).await {
-            Ok(owner) if owner == self.principal => Ok(()),
+        let (spool_id, principal) = (greeting.spool_id.as_str(), &self.principal.account);
+        match self.shared.lake.spool_owner(spool_id, principal).await {
+            Ok(owner) if owner == *principal => Ok(()),
             Ok(owner) => {
-                tracing::warn!(principal = self.principal, spool_id, owner, "spool of another");
+                tracing::warn!(principal, spool_id, owner, "spool of another");
                 Err(Outcome::Refused(Status::permission_denied(
                     "the spool belongs to another account: use that account's token, or start \
                      with an empty spool directory",
@@ -201,8 +209,9 @@ impl Session {
         if self.answers.send(Ok(welcome)).await.is_err() {
             return Outcome::Gone;
         }
+        let source = Source { greeting, attested: self.principal.attested };
         let mut intake =
-            Intake::new(self.shared, Arc::clone(stream), self.submissions, greeting, committed);
+            Intake::new(self.shared, Arc::clone(stream), self.submissions, source, committed);
         let mut answers = Answers::new(self.answers, stream);
         match serve(self.inbound, &mut intake, &mut answers).await {
             Ok(outcome) | Err(outcome) => outcome,

@@ -4,7 +4,14 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::SystemTime;
 
+mod congestion;
+mod link;
+mod processor;
 mod virtualisation;
+
+pub use congestion::{congestion_controls, try_congestion_control};
+pub(crate) use link::Link;
+pub(crate) use processor::processor_model;
 
 /// What a process learns once about the machine it runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]

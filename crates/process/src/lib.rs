@@ -1,12 +1,13 @@
 //! What every Trigpoint process does the same way: settings and exit codes,
-//! telemetry, the admin endpoint, TLS and token files, facts about the host, and
-//! the phases of shutdown (ARCHITECTURE.md, "Shutdown").
+//! telemetry, the admin endpoint, TLS and token files, facts about the host, the
+//! termination message, and the phases of shutdown (ARCHITECTURE.md, "Shutdown").
 //!
 //! This crate must never know what a process serves.
 
 pub mod admin;
 pub mod duration;
 pub mod exit;
+pub mod facts;
 pub mod host;
 pub mod limits;
 pub mod listen;

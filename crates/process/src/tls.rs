@@ -1,4 +1,5 @@
-//! The certificate of a listener: from PEM files, or made once and kept.
+//! The certificate of a listener: from PEM files, or made once and kept; and the
+//! connections that come through their handshake with it.
 //!
 //! rustls with aws-lc-rs everywhere: twice as fast as ring on the bulk path.
 
@@ -8,12 +9,18 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem};
 
+mod handshakes;
+mod rotation;
 mod self_signed;
 #[cfg(test)]
 mod tests;
+
+pub use handshakes::handshakes;
+use rotation::{LOOK_EVERY, Rotating};
 
 /// A certificate chain with its private key, as PEM.
 #[derive(Clone)]
@@ -106,30 +113,38 @@ impl Certificate {
         &self.chain_path
     }
 
-    /// A server's configuration that offers `protocols` by ALPN.
+    /// A server's configuration that offers `protocols` by ALPN, and shows each
+    /// client what the files hold then.
     ///
     /// The client's order of ciphers is honoured, so that a phone without AES
     /// instructions gets ChaCha20.
     pub fn server_config(&self, protocols: &[&str]) -> Result<Arc<ServerConfig>, Error> {
-        let chain = CertificateDer::pem_slice_iter(self.chain_pem.as_bytes())
-            .collect::<Result<Vec<_>, _>>()
-            .and_then(
-                |chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) },
-            )
-            .map_err(|source| pem_error(&self.chain_path, "certificate", source))?;
-        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes())
-            .map_err(|source| pem_error(&self.key_path, "private key", source))?;
         let unusable = |source| Error::Unusable { path: self.chain_path.clone(), source };
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(unusable)?
             .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .map_err(unusable)?;
+            .with_cert_resolver(Arc::new(Rotating::new(self.clone(), LOOK_EVERY)?));
         config.ignore_client_order = false;
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         Ok(Arc::new(config))
     }
+
+    /// Certificate and key, which fit together.
+    fn certified_key(&self) -> Result<CertifiedKey, Error> {
+        let chain = chain_of(self)?;
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes())
+            .map_err(|source| pem_error(&self.key_path, "private key", source))?;
+        CertifiedKey::from_der(chain, key, &provider())
+            .map_err(|source| Error::Unusable { path: self.chain_path.clone(), source })
+    }
+}
+
+fn chain_of(certificate: &Certificate) -> Result<Vec<CertificateDer<'static>>, Error> {
+    CertificateDer::pem_slice_iter(certificate.chain_pem.as_bytes())
+        .collect::<Result<Vec<_>, _>>()
+        .and_then(|chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) })
+        .map_err(|source| pem_error(&certificate.chain_path, "certificate", source))
 }
 
 impl std::fmt::Debug for Certificate {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use trigpoint_process::{Phase, Shutdown};
+use trigpoint_record::tables::speed_tests::EndReason;
 
 use crate::metrics::Metrics;
 
@@ -28,6 +29,8 @@ pub(crate) enum Refusal {
     Stopping,
     /// The query string is not acceptable.
     Query,
+    /// The token is not acceptable.
+    Token,
 }
 
 /// The bound on concurrent tests; clones share it.
@@ -41,9 +44,34 @@ struct Shared {
     max_tests: usize,
     shutdown: Shutdown,
     active: watch::Sender<usize>,
-    ended: Mutex<HashMap<IpAddr, Instant>>,
+    sessions: Mutex<HashMap<IpAddr, Session>>,
+    ended_by_themselves: AtomicU64,
+    cut_off: AtomicU64,
     refused_while_stopping: AtomicU64,
     metrics: Metrics,
+}
+
+/// What is remembered of a client.
+#[derive(Debug, Default)]
+struct Session {
+    running: usize,
+    last_ended: Option<Instant>,
+}
+
+impl Session {
+    /// A client sees the end of its test before the station does, and may begin its
+    /// next one in between.
+    fn goes_on(&self) -> bool {
+        self.running > 0 || self.last_ended.is_some_and(|ended| ended.elapsed() < SESSION)
+    }
+}
+
+/// Tests that have ended since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) by_themselves: u64,
+    /// By the end of the station.
+    pub(crate) cut_off: u64,
 }
 
 /// A place; given back when it goes out of scope.
@@ -59,6 +87,7 @@ impl Refusal {
             Self::Busy => "busy",
             Self::Stopping => "stopping",
             Self::Query => "query",
+            Self::Token => "token",
         }
     }
 }
@@ -69,7 +98,9 @@ impl Admission {
             max_tests,
             shutdown,
             active: watch::Sender::new(0),
-            ended: Mutex::default(),
+            sessions: Mutex::default(),
+            ended_by_themselves: AtomicU64::new(0),
+            cut_off: AtomicU64::new(0),
             refused_while_stopping: AtomicU64::new(0),
             metrics,
         };
@@ -99,6 +130,7 @@ impl Admission {
             return Err(RETRY_AFTER);
         }
         shared.metrics.active_tests.inc();
+        shared.remember(client, |session| session.running += 1);
         Ok(Admitted { shared: Arc::clone(shared), client })
     }
 
@@ -114,27 +146,55 @@ impl Admission {
         self.shared.refused_while_stopping.load(Ordering::Relaxed)
     }
 
+    /// Tests that have ended.
+    pub(crate) fn ended(&self) -> Ended {
+        Ended {
+            by_themselves: self.shared.ended_by_themselves.load(Ordering::Relaxed),
+            cut_off: self.shared.cut_off.load(Ordering::Relaxed),
+        }
+    }
+
     /// How many tests run, and every change of it.
     pub(crate) fn active(&self) -> watch::Receiver<usize> {
         self.shared.active.subscribe()
     }
 
     fn in_session(&self, client: IpAddr) -> bool {
-        let ended = self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.get(&client).is_some_and(|ended| ended.elapsed() < SESSION)
+        let sessions = self.shared.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(&client).is_some_and(Session::goes_on)
+    }
+}
+
+impl Shared {
+    /// Changes what is remembered of a client, if there is room for it.
+    fn remember(&self, client: IpAddr, change: impl FnOnce(&mut Session)) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if sessions.len() >= MAX_REMEMBERED {
+            sessions.retain(|_, session| session.goes_on());
+        }
+        if sessions.len() < MAX_REMEMBERED || sessions.contains_key(&client) {
+            change(sessions.entry(client).or_default());
+        }
+    }
+}
+
+impl Admitted {
+    /// The place's test has ended, and gives the place back.
+    pub(crate) fn ended(self, reason: EndReason) {
+        let counter = match reason {
+            EndReason::StationStopped => &self.shared.cut_off,
+            _ => &self.shared.ended_by_themselves,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        let mut ended = self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        if ended.len() >= MAX_REMEMBERED {
-            ended.retain(|_, ended| ended.elapsed() < SESSION);
-        }
-        if ended.len() < MAX_REMEMBERED {
-            ended.insert(self.client, Instant::now());
-        }
-        drop(ended);
+        self.shared.remember(self.client, |session| {
+            session.running = session.running.saturating_sub(1);
+            session.last_ended = Some(Instant::now());
+        });
         self.shared.metrics.active_tests.dec();
         self.shared.active.send_modify(|active| *active -= 1);
     }

@@ -53,7 +53,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, tls: Option<Tl
 }
 
 async fn plain(shared: &Shared, stream: TcpStream, client: std::net::IpAddr) -> Option<Upgraded> {
-    let served = handshake::serve(Counted::new(stream), client, &shared.admission);
+    let served = handshake::serve(Counted::new(stream), client, shared);
     let (io, early, agreed) = timeout(HTTP_TIMEOUT, served).await.ok()??;
     let transport = Transport::plain(io.stream, read_buffer(&agreed, UPLOAD_READ_BYTES))
         .counting_from(io.read_bytes, io.written_bytes);
@@ -69,7 +69,7 @@ async fn secure(
     let accepted = timeout(HEADER_TIMEOUT, acceptor.accept(Counted::new(stream))).await.ok()?;
     // A scanner, or a client that does not trust the certificate.
     let io = accepted.inspect_err(|error| debug!(%error, "no TLS with a client")).ok()?;
-    let served = handshake::serve(io, client, &shared.admission);
+    let served = handshake::serve(io, client, shared);
     let (io, early, agreed) = timeout(HTTP_TIMEOUT, served).await.ok()??;
     let (counted, session) = io.into_inner();
     let tls = Tls {

@@ -21,15 +21,21 @@ pub enum Error {
         source: io::Error,
     },
     /// The kernel does not have the algorithm that was asked for.
-    #[error("cannot use congestion control `{algorithm}`: {source}; this host allows {available}")]
+    #[error(
+        "cannot use congestion control `{algorithm}`: {source}; a socket here can choose {available}"
+    )]
     CongestionControl {
         /// What was asked for.
         algorithm: String,
         /// What the kernel said.
         source: io::Error,
-        /// `net.ipv4.tcp_allowed_congestion_control`, as far as it can be read.
+        /// Those that a socket can choose, which its host may widen by
+        /// `net.ipv4.tcp_allowed_congestion_control`.
         available: String,
     },
+    /// The key of synthetic tests is not there.
+    #[error("cannot tell synthetic tests: {0}")]
+    Synthetic(#[from] crate::SyntheticError),
     /// The kernel's socket diagnostics are not there.
     #[error("cannot read sockets: {0}")]
     Sockdiag(#[from] trigpoint_sockdiag::Error),

@@ -17,11 +17,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tracing::warn;
 use trigpoint_ndt7::{Direction, Query, spec};
 use trigpoint_websocket::{accept_key, is_request_key};
 
-use crate::admission::{Admission, Admitted, Refusal};
-use crate::page;
+use crate::admission::{Admitted, Refusal};
+use crate::{Shared, SyntheticError, page, synthetic};
 
 pub(crate) type Body = Full<Bytes>;
 
@@ -42,14 +43,14 @@ pub(crate) struct Agreed {
 pub(crate) async fn serve<Io>(
     io: Io,
     client: std::net::IpAddr,
-    admission: &Admission,
+    shared: &Shared,
 ) -> Option<(Io, Bytes, Agreed)>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let agreed = Arc::new(Mutex::new(None));
     let service = service_fn(|request: Request<Incoming>| {
-        let response = match answer(&request, client, admission) {
+        let response = match answer(&request, client, shared) {
             Answer::Agree(response, test) => {
                 *agreed.lock().unwrap_or_else(PoisonError::into_inner) = Some(test);
                 response
@@ -76,7 +77,8 @@ enum Answer {
     Other(Response<Body>),
 }
 
-fn answer(request: &Request<Incoming>, client: std::net::IpAddr, admission: &Admission) -> Answer {
+fn answer(request: &Request<Incoming>, client: std::net::IpAddr, shared: &Shared) -> Answer {
+    let admission = &shared.admission;
     let path = request.uri().path();
     let Some(direction) = Direction::from_path(path) else {
         return Answer::Other(other(request));
@@ -90,13 +92,30 @@ fn answer(request: &Request<Incoming>, client: std::net::IpAddr, admission: &Adm
         let version = [(header::SEC_WEBSOCKET_VERSION, "13")];
         return refuse(StatusCode::BAD_REQUEST, &version, "Bad Request\n");
     };
-    let query = match Query::parse(request.uri().query().unwrap_or_default()) {
+    let mut query = match Query::parse(request.uri().query().unwrap_or_default()) {
         Ok(query) => query,
         Err(error) => {
             admission.refused(Refusal::Query);
             return refuse(StatusCode::BAD_REQUEST, &[], &format!("{error}\n"));
         }
     };
+    let is_synthetic = match synthetic::is_synthetic(shared.synthetic.as_ref(), headers) {
+        Ok(is_synthetic) => is_synthetic,
+        Err(error) => {
+            admission.refused(Refusal::Token);
+            let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+            let reason = match error {
+                // Anybody may send one.
+                SyntheticError::Token(invalid) => invalid.to_string(),
+                own => {
+                    warn!(error = %own, "tokens of synthetic tests cannot be checked");
+                    "the station cannot check the token".to_owned()
+                }
+            };
+            return refuse(StatusCode::UNAUTHORIZED, &challenge, &format!("{reason}\n"));
+        }
+    };
+    synthetic::mark(&mut query.client_metadata, is_synthetic);
     let admitted = match admission.admit(client) {
         Ok(admitted) => admitted,
         Err(retry_after) => {

@@ -26,6 +26,7 @@ mod recording;
 mod service;
 mod settings;
 pub mod station;
+mod synthetic;
 mod test;
 
 pub use error::Error;
@@ -33,6 +34,7 @@ pub use metrics::Metrics;
 pub use recording::Recording;
 pub use service::Server;
 pub use settings::{LameDuck, Settings};
+pub use synthetic::{Error as SyntheticError, Synthetic};
 
 use std::time::Duration;
 
@@ -56,6 +58,7 @@ struct Shared {
     test_duration: Duration,
     max_runtime: Duration,
     server_metadata: Vec<Pair>,
+    synthetic: Option<Synthetic>,
 }
 
 #[cfg(test)]

@@ -4,14 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep_until, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tracing::error;
-use trigpoint_process::{Phase, Shutdown, listen};
+use trigpoint_process::{Phase, Shutdown, host, listen};
 use trigpoint_record::tables::Pair;
 use trigpoint_record::tables::stations::{DrainSummary, Event, StationEvent};
 use trigpoint_sockdiag::{Counters, Sampler, Settings as SamplerSettings};
@@ -108,19 +107,19 @@ impl Server {
             test_duration: self.settings.test_duration,
             max_runtime: self.settings.max_runtime(),
             server_metadata: self.settings.server_metadata.clone(),
+            synthetic: self.settings.synthetic.clone(),
         });
         recorder.station(event(Event::Ready, Vec::new()));
 
         let (settings, lame_duck) = (self.settings.clone(), self.settings.lame_duck);
         let mut accepting = self.accept(&shared);
         shutdown.reached(Phase::LameDuck).await;
-        let began = Instant::now();
+        let (began, before) = (Instant::now(), admission.ended());
         recorder.station(event(Event::LameDuck, Vec::new()));
         lame_duck_phase(lame_duck, &admission, &shutdown).await;
 
         shutdown.advance(Phase::Draining);
         recorder.station(event(Event::Draining, Vec::new()));
-        let running = *admission.active().borrow();
         let mut active = admission.active();
         let no_test = async |active: &mut watch::Receiver<usize>, wait| {
             timeout(wait, active.wait_for(|active| *active == 0)).await.is_ok()
@@ -134,11 +133,12 @@ impl Server {
             shutdown.advance(Phase::Flushing);
             no_test(&mut active, FLOWS_END).await;
         }
-        let cut_off = *active.borrow();
+        // Those that do not even end now are cut off with their connections.
+        let (ended, endless) = (admission.ended(), *active.borrow() as u64);
         let summary = DrainSummary {
             elapsed_us: began.elapsed().as_micros() as u64,
-            tests_finished: (running - cut_off.min(running)) as u64,
-            tests_cut_off: cut_off as u64,
+            tests_finished: ended.by_themselves - before.by_themselves,
+            tests_cut_off: ended.cut_off - before.cut_off + endless,
             tests_refused: admission.refused_while_stopping(),
         };
         accepting.shutdown().await;
@@ -274,27 +274,17 @@ async fn flows_end(counters: &Counters) {
 /// that cannot do what it was told must not start.
 pub(crate) fn congestion_control(asked: Option<&str>) -> Result<Option<String>, Error> {
     const BEST: &str = "bbr";
-    let refusal = |algorithm: &str| {
-        let probe = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
-        Ok::<_, std::io::Error>(sockopt::set_tcp_congestion(&probe, algorithm)?)
-    };
     match asked {
-        None => Ok(refusal(BEST).is_ok().then(|| BEST.to_owned())),
-        Some(algorithm) => {
-            refusal(algorithm).map(|()| Some(algorithm.to_owned())).map_err(|source| {
-                Error::CongestionControl {
-                    algorithm: algorithm.to_owned(),
-                    source,
-                    available: available_congestion_controls(),
-                }
-            })
-        }
+        None => Ok(host::try_congestion_control(BEST).is_ok().then(|| BEST.to_owned())),
+        Some(algorithm) => match host::try_congestion_control(algorithm) {
+            Ok(()) => Ok(Some(algorithm.to_owned())),
+            Err(source) => Err(Error::CongestionControl {
+                algorithm: algorithm.to_owned(),
+                source,
+                available: host::congestion_controls().join(" "),
+            }),
+        },
     }
-}
-
-fn available_congestion_controls() -> String {
-    std::fs::read_to_string("/proc/sys/net/ipv4/tcp_allowed_congestion_control")
-        .map_or_else(|_| "its default only".to_owned(), |names| names.trim().to_owned())
 }
 
 fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use trigpoint_ndt7::spec;
 
+use crate::Synthetic;
+
 /// How the service listens and what it allows.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -34,6 +36,8 @@ pub struct Settings {
     pub event_socket: Option<PathBuf>,
     /// Labels of the station, stored with every test.
     pub server_metadata: Vec<(String, String)>,
+    /// Whose tests are marked as synthetic; `None` for nobody's.
+    pub synthetic: Option<Synthetic>,
 }
 
 /// How long a station that is about to end lets clients start the second test

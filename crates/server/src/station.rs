@@ -11,8 +11,9 @@ use tracing::error;
 use trigpoint_process::admin::{self, Admin};
 use trigpoint_process::{Failure, Phase, Shutdown, VERSION, listen, termination};
 use trigpoint_record::FlowIdPrefix;
+use trigpoint_sockdiag::Sampler;
 use trigpoint_spool::Spool;
-use trigpoint_uplink::{Delivery, Endpoint, Uplink};
+use trigpoint_uplink::{Delivery, Endpoint, Remainder, Uplink};
 
 use crate::service::congestion_control;
 use crate::{Metrics, Recording, Server};
@@ -74,10 +75,14 @@ pub enum Error {
 }
 
 impl Station {
-    /// Whether the kernel and the collector's endpoint would take the settings;
-    /// opens and binds nothing.
+    /// Whether the kernel shows sockets, and whether it and the collector's endpoint
+    /// would take the settings; takes no port and no spool.
     pub fn check(settings: &Settings) -> Result<(), Error> {
         congestion_control(settings.server.congestion_control.as_deref())?;
+        Sampler::check().map_err(crate::Error::from)?;
+        if let Some(synthetic) = &settings.server.synthetic {
+            synthetic.key().map_err(crate::Error::from)?;
+        }
         settings.collector.iter().try_for_each(Endpoint::check)?;
         Ok(())
     }
@@ -136,7 +141,7 @@ impl Station {
         let uplink =
             self.uplink.map(|settings| Uplink::spawn(spool.clone(), settings)).transpose()?;
         let status = uplink.as_ref().map(Uplink::status);
-        self.registry.register(Box::new(Delivery::new(spool.clone(), status)?))?;
+        self.registry.register(Box::new(Delivery::new(spool.clone(), status.clone())?))?;
         for listener in self.admin {
             let admin = Admin { registry: self.registry.clone(), shutdown: shutdown.clone() };
             tokio::spawn(async move {
@@ -145,8 +150,12 @@ impl Station {
                 }
             });
         }
-        let drained = self.server.run(self.recording, self.metrics, shutdown.clone()).await?;
-        let flushing = Instant::now();
+        let ending = async {
+            shutdown.reached(Phase::LameDuck).await;
+            Ok::<_, crate::Error>((Instant::now(), Remainder::new(spool.clone(), status)))
+        };
+        let serving = self.server.run(self.recording, self.metrics, shutdown.clone());
+        let (drained, (began, remainder)) = tokio::try_join!(serving, ending)?;
         if let Some(uplink) = uplink {
             tokio::select! {
                 () = uplink.finish() => {}
@@ -154,14 +163,15 @@ impl Station {
             }
         }
         shutdown.advance(Phase::Done);
-        let unacknowledged_batches = spool.last_seq().saturating_sub(spool.acknowledged());
+        let drain_ms = drained.elapsed_us / 1000;
         Ok(termination::Outcome {
             version: VERSION,
-            drained: drained.tests_cut_off == 0,
-            flushed: unacknowledged_batches == 0,
-            unacknowledged_batches,
-            drain_ms: drained.elapsed_us / 1000,
-            flush_ms: flushing.elapsed().as_millis() as u64,
+            aborted: Some(drained.tests_cut_off),
+            completed: Some(drained.tests_finished),
+            flushed_rows: remainder.flushed_rows(),
+            unflushed_rows: remainder.unflushed_rows(),
+            drain_ms,
+            flush_ms: (began.elapsed().as_millis() as u64).saturating_sub(drain_ms),
         })
     }
 }
@@ -172,7 +182,9 @@ impl Error {
         match self {
             Self::Spool(_)
             | Self::Uplink(_)
-            | Self::Server(crate::Error::CongestionControl { .. }) => Failure::usage(self),
+            | Self::Server(crate::Error::CongestionControl { .. } | crate::Error::Synthetic(_)) => {
+                Failure::usage(self)
+            }
             other => other.into(),
         }
     }

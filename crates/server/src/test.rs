@@ -104,7 +104,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, upgraded: Upgraded) {
     shared.metrics.ended(test.direction, test.transport, reason, test.throughput_bits_per_s());
     shared.recording.test_ended(cookie, test);
     drop(exchange.transport);
-    drop(admitted);
+    admitted.ended(reason);
 }
 
 fn identity(socket: &TcpStream) -> std::io::Result<(SocketAddr, SocketAddr, u64)> {

@@ -6,6 +6,7 @@ mod hostile;
 mod protocol;
 mod refusals;
 mod rows;
+mod synthetic;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -40,6 +41,7 @@ pub(crate) fn settings(directory: &std::path::Path) -> Settings {
         lame_duck: LameDuck::NONE,
         event_socket: None,
         server_metadata: vec![("deployment".to_owned(), "test".to_owned())],
+        synthetic: None,
     }
 }
 

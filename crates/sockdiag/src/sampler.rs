@@ -67,6 +67,20 @@ impl Settings {
     }
 }
 
+/// A source that has answered.
+fn open(local_ports: &[u16]) -> Result<Netlink, Error> {
+    let mut source = Netlink::open(local_ports)?;
+    // Makes the kernel load its TCP module, without which there are no
+    // events; the first regular dump comes after the groups are joined.
+    for family in [Family::V4, Family::V6] {
+        match source.dump(family, &mut |_| ()) {
+            Ok(()) | Err(Error::DumpInterrupted { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(source)
+}
+
 /// A running sampler.
 #[derive(Debug)]
 pub struct Sampler {
@@ -77,19 +91,16 @@ pub struct Sampler {
 }
 
 impl Sampler {
+    /// Whether the kernel shows this process its sockets; starts nothing.
+    pub fn check() -> Result<(), Error> {
+        open(&[]).map(drop)
+    }
+
     /// Opens the netlink sockets and starts the threads.
     pub fn start(settings: Settings, recorder: Box<dyn Recorder>) -> Result<Self, Error> {
         settings.validate()?;
         let counters = Arc::new(Counters::default());
-        let mut source = Netlink::open(&settings.local_ports)?;
-        // Makes the kernel load its TCP module, without which there are no
-        // events; the first regular dump comes after the groups are joined.
-        for family in [Family::V4, Family::V6] {
-            match source.dump(family, &mut |_| ()) {
-                Ok(()) | Err(Error::DumpInterrupted { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let source = open(&settings.local_ports)?;
         let failed = |source| Error::Thread { name: THREAD, source };
         let (outbox, inbox) = inbox::open().map_err(failed)?;
         let tell = {

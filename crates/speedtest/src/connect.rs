@@ -32,13 +32,13 @@ pub(crate) async fn open(
         if target.is_secure() { Some(tls::ClientSettings::load(settings)?) } else { None };
     let socket = connect(target).await?;
     let Some(tls_settings) = tls_settings else {
-        let upgrade = handshake::upgrade(socket, target, direction);
+        let upgrade = handshake::upgrade(socket, settings, direction);
         let (socket, early) = limited("open a WebSocket on", target, upgrade).await??;
         return Ok((Transport::plain(socket, READ_BYTES), early));
     };
     let hello = tls_settings.connect(target, socket);
     let stream = limited("TLS handshake with", target, hello).await??;
-    let upgrade = handshake::upgrade(stream, target, direction);
+    let upgrade = handshake::upgrade(stream, settings, direction);
     let (stream, early) = limited("open a WebSocket on", target, upgrade).await??;
     let (socket, session) = stream.into_inner();
     Ok((Transport::tls(socket, Connection::Client(session), TLS_READ_BYTES), early))

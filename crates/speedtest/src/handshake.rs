@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use trigpoint_ndt7::{Direction, spec};
 use trigpoint_websocket::{accept_key, request_key};
 
-use crate::{Error, Target};
+use crate::{Error, Settings, Target};
 
 /// What this client says about itself, in the names that M-Lab's clients use.
 const METADATA: [(&str, &str); 6] = [
@@ -25,20 +25,25 @@ const METADATA: [(&str, &str); 6] = [
 /// already read from behind the server's answer.
 pub(crate) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    target: &Target,
+    settings: &Settings,
     direction: Direction,
 ) -> Result<(S, Vec<u8>), Error> {
+    let target = &settings.target;
     let failed = |source| Error::Request { server: target.to_string(), source };
     let key = request_key(rand::random());
-    let request = Request::get(target.path_and_query(direction, &METADATA))
+    let mut request = Request::get(target.path_and_query(direction, &METADATA))
         .header(header::HOST, target.authority())
         .header(header::CONNECTION, "Upgrade")
         .header(header::UPGRADE, "websocket")
         .header(header::SEC_WEBSOCKET_VERSION, "13")
         .header(header::SEC_WEBSOCKET_KEY, &key)
-        .header(header::SEC_WEBSOCKET_PROTOCOL, spec::SEC_WEBSOCKET_PROTOCOL)
+        .header(header::SEC_WEBSOCKET_PROTOCOL, spec::SEC_WEBSOCKET_PROTOCOL);
+    if let Some(token) = &settings.token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let request = request
         .body(Empty::<&'static [u8]>::new())
-        .map_err(|_| wrong(target, "the query string does not fit a request"))?;
+        .map_err(|_| wrong(target, "the query string or the token does not fit a request"))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     let answer = async {
         let response = sender.send_request(request).await.map_err(failed)?;

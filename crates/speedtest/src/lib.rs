@@ -24,7 +24,7 @@ use trigpoint_ndt7::Direction;
 pub use error::{Error, Failure};
 pub use settings::Settings;
 pub use subtest::Progress;
-pub use summary::{Download, Summary, Upload};
+pub use summary::{Client, Download, Summary, Upload};
 pub use target::{Target, TargetError};
 
 /// Runs the directions that are asked for, one after the other, and stops at

@@ -18,11 +18,21 @@ pub struct Settings {
     pub skip_download: bool,
     /// Leave the upload out.
     pub skip_upload: bool,
+    /// Bearer token to show the server (RFC 6750), such as one that makes the test a
+    /// synthetic one.
+    pub token: Option<String>,
 }
 
 impl Settings {
     /// Both directions, certificates checked against the system's.
     pub fn new(target: Target) -> Self {
-        Self { target, insecure: false, cacert: None, skip_download: false, skip_upload: false }
+        Self {
+            target,
+            insecure: false,
+            cacert: None,
+            skip_download: false,
+            skip_upload: false,
+            token: None,
+        }
     }
 }

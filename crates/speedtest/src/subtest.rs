@@ -2,12 +2,13 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
-use trigpoint_ndt7::{Direction, MAX_MESSAGE_BYTES, Measurement, spec};
+use trigpoint_ndt7::{ConnectionInfo, Direction, MAX_MESSAGE_BYTES, Measurement, spec};
 use trigpoint_websocket::{Close, CloseCode, Event, Limits, ProtocolError, Reader, Role};
 
 use crate::outgoing::Outgoing;
@@ -43,6 +44,10 @@ pub(crate) struct Record {
     /// From the handshake to the last byte of it.
     pub(crate) elapsed: Duration,
     pub(crate) uuid: Option<String>,
+    /// This end of the connection, as this host has it.
+    pub(crate) own_address: Option<SocketAddr>,
+    /// The same, as the server sees it.
+    pub(crate) seen_address: Option<SocketAddr>,
     /// The latest measurement of the server with figures in it.
     pub(crate) last: Option<Measurement>,
     /// All of the server's measurements as received.
@@ -96,6 +101,7 @@ impl Subtest {
     fn new(server: String, direction: Direction, transport: Transport, early: Vec<u8>) -> Self {
         let limits =
             Limits { message_bytes: spec::MAX_MESSAGE_SIZE, text_bytes: MAX_MESSAGE_BYTES as u64 };
+        let own_address = transport.socket().local_addr().ok();
         Self {
             server,
             direction,
@@ -109,6 +115,8 @@ impl Subtest {
                 bytes: 0,
                 elapsed: Duration::ZERO,
                 uuid: None,
+                own_address,
+                seen_address: None,
                 last: None,
                 texts: Vec::new(),
             },
@@ -221,10 +229,8 @@ impl Subtest {
         }
         match Measurement::parse(&text) {
             Ok(measurement) => {
-                if let Some(info) = &measurement.connection_info
-                    && !info.uuid.is_empty()
-                {
-                    self.record.uuid = Some(info.uuid.clone());
+                if let Some(info) = &measurement.connection_info {
+                    self.connected(info);
                 }
                 if measurement.tcp_info.is_some() || measurement.app_info.is_some() {
                     self.record.last = Some(measurement);
@@ -234,6 +240,15 @@ impl Subtest {
         }
         self.record.texts.push(text);
         Ok(())
+    }
+
+    fn connected(&mut self, info: &ConnectionInfo) {
+        if !info.uuid.is_empty() {
+            self.record.uuid = Some(info.uuid.clone());
+        }
+        if let Ok(seen) = info.client.parse() {
+            self.record.seen_address = Some(seen);
+        }
     }
 
     fn progress(&self, now: Instant) -> Progress {

@@ -1,5 +1,7 @@
 //! The figures of a run.
 
+use std::net::SocketAddr;
+
 use serde::Serialize;
 use trigpoint_ndt7::{Measurement, TcpInfo};
 
@@ -15,6 +17,25 @@ pub struct Summary {
     pub download: Option<Download>,
     /// The upload, if it was asked for.
     pub upload: Option<Upload>,
+    /// This end of the last connection.
+    pub client: Option<Client>,
+}
+
+/// The client's end of a connection, from both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Client {
+    /// As this host has it.
+    pub own: SocketAddr,
+    /// As the server sees it.
+    pub seen: SocketAddr,
+}
+
+impl Client {
+    /// Whether the server sees another address than this host has: something on the
+    /// way has put its own in the place of it.
+    pub fn is_rewritten(&self) -> bool {
+        self.own.ip().to_canonical() != self.seen.ip().to_canonical()
+    }
 }
 
 /// A finished download.
@@ -55,7 +76,14 @@ pub struct Upload {
 
 impl Summary {
     pub(crate) fn new(target: &Target) -> Self {
-        Self { server: target.to_string(), download: None, upload: None }
+        Self { server: target.to_string(), download: None, upload: None, client: None }
+    }
+
+    /// Servers of other makes may not say what they see.
+    fn connected(&mut self, record: &Record) {
+        if let Some((own, seen)) = record.own_address.zip(record.seen_address) {
+            self.client = Some(Client { own, seen });
+        }
     }
 
     pub(crate) fn add_download(&mut self, target: &Target, record: Record) -> Result<(), Error> {
@@ -63,6 +91,7 @@ impl Summary {
         if record.bytes == 0 || elapsed_us == 0 {
             return Err(no_rate(target, "data"));
         }
+        self.connected(&record);
         let tcp_info = record.last.as_ref().and_then(|last| last.tcp_info.as_ref());
         self.download = Some(Download {
             bits_per_second: bits_per_second(record.bytes, elapsed_us),
@@ -82,6 +111,7 @@ impl Summary {
             .as_ref()
             .and_then(received)
             .ok_or_else(|| no_rate(target, "a measurement of what it received"))?;
+        self.connected(&record);
         let tcp_info = record.last.as_ref().and_then(|last| last.tcp_info.as_ref());
         self.upload = Some(Upload {
             bits_per_second: bits_per_second(bytes, elapsed_us),
@@ -119,4 +149,21 @@ fn retransmission(info: &TcpInfo) -> Option<f64> {
 
 fn no_rate(target: &Target, missing: &'static str) -> Error {
     Error::NoRate { server: target.to_string(), missing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_rewritten_when_the_server_sees_another_host() {
+        let is_rewritten = |own: &str, seen: &str| {
+            Client { own: own.parse().unwrap(), seen: seen.parse().unwrap() }.is_rewritten()
+        };
+        assert!(!is_rewritten("192.0.2.1:5000", "192.0.2.1:5000"));
+        assert!(!is_rewritten("192.0.2.1:5000", "[::ffff:192.0.2.1]:5000"));
+        // Another port is nobody's address.
+        assert!(!is_rewritten("[2001:db8::1]:5000", "[2001:db8::1]:61000"));
+        assert!(is_rewritten("10.88.2.7:5000", "192.0.2.12:5000"));
+    }
 }

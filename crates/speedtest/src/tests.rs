@@ -9,7 +9,7 @@ use trigpoint_ndt7::Direction;
 use trigpoint_websocket::CloseCode;
 
 use super::*;
-use responder::{Behaviour, MESSAGES, PING, UPLOAD_BYTES, UUID};
+use responder::{Behaviour, MESSAGES, PING, SEEN, UPLOAD_BYTES, UUID};
 use responder::{measurement, respond, self_signed};
 
 fn settings(scheme: &str, address: SocketAddr) -> Settings {
@@ -45,6 +45,10 @@ fn check(summary: &Summary) {
     assert!((upload.bits_per_second - upload.bytes as f64 * 16.0).abs() < 1e-3);
     assert_eq!(upload.uuid.as_deref(), Some(UUID));
     assert_eq!(upload.server_measurements, [measurement(0), measurement(upload.bytes)]);
+
+    let client = summary.client.expect("what the server sees");
+    assert_eq!(client.seen, SEEN.parse().expect("an address"));
+    assert!(client.own.ip().is_loopback() && client.is_rewritten());
 }
 
 #[tokio::test]
@@ -73,6 +77,20 @@ async fn both_directions_over_ws() {
     assert_eq!(seen[0].message_sizes, [0; 0]);
     assert_eq!(seen[1].message_sizes[..16], [8192; 16]);
     assert_eq!(seen[1].message_sizes[16..24], [16384; 8]);
+}
+
+#[tokio::test]
+async fn a_token_is_shown_and_is_not_part_of_the_url() {
+    let (address, served) = respond(&[Behaviour::Download], None).await;
+    let settings = Settings {
+        token: Some("a.good.one".to_owned()),
+        skip_upload: true,
+        ..settings("ws", address)
+    };
+    run(&settings, |_| {}).await.expect("a whole test");
+    let request = &served.await.expect("the responder")[0].request;
+    assert!(request.to_lowercase().contains("\r\nauthorization: bearer a.good.one\r\n"));
+    assert!(!request.lines().next().expect("a request line").contains("a.good.one"));
 }
 
 #[tokio::test]

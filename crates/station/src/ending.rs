@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::info;
+use trigpoint_process::facts::Facts;
 use trigpoint_process::{Failure, duration, termination};
 
 #[derive(Debug, clap::Args)]
@@ -27,7 +28,8 @@ pub(crate) struct Ending {
         value_parser = duration::parse
     )]
     pub(crate) flush_deadline: Duration,
-    /// Where to write as JSON how the end went, in Kubernetes /dev/termination-log
+    /// Where to write as JSON how the end went, or what a check found, in Kubernetes
+    /// /dev/termination-log
     #[arg(long, env = "TRIGPOINT_TERMINATION_LOG", value_name = "FILE")]
     termination_log: Option<PathBuf>,
 }
@@ -35,9 +37,17 @@ pub(crate) struct Ending {
 impl Ending {
     /// Says how the end went.
     pub(crate) fn report(&self, outcome: &termination::Outcome) -> Result<(), Failure> {
-        info!(?outcome, "ended");
+        info!(verdict = ?outcome.verdict(), ?outcome, "ended");
         if let Some(path) = &self.termination_log {
             outcome.write(path)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves facts for whoever asked for the check.
+    pub(crate) fn tell(&self, facts: &Facts) -> Result<(), Failure> {
+        if let Some(path) = &self.termination_log {
+            termination::write(path, facts)?;
         }
         Ok(())
     }

@@ -59,10 +59,14 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The pod's name if there is one: two pods of a node never share a prefix.
+    /// The pod's name if there is one.
+    pub(crate) fn name<'a>(&'a self, host: &'a Host) -> &'a str {
+        if self.pod.is_empty() { &host.name } else { &self.pod }
+    }
+
+    /// Two pods of a node never share a prefix.
     pub(crate) fn prefix(&self, host: &Host) -> FlowIdPrefix {
-        let name = if self.pod.is_empty() { &host.name } else { &self.pod };
-        FlowIdPrefix::new(name, host.boot_time_s)
+        FlowIdPrefix::new(self.name(host), host.boot_time_s)
     }
 
     pub(crate) fn station(&self, host: &Host) -> Station {

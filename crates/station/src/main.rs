@@ -1,6 +1,7 @@
 //! `trigpoint-station`: the slim executable of a station's pod, without the
 //! tables and without Kubernetes.
 
+mod check;
 mod delivery;
 mod ending;
 mod identity;

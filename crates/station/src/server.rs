@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tracing::info;
 use trigpoint_process::{Failure, Shutdown, host, limits};
-use trigpoint_server::LameDuck;
 use trigpoint_server::station::{Defaults, Error, Flags, Settings, Station};
+use trigpoint_server::{LameDuck, Synthetic};
 
+use crate::check::{self, Checking};
 use crate::delivery::Delivery;
 use crate::ending::Ending;
 use crate::identity::Identity;
@@ -34,9 +35,12 @@ pub(crate) struct Options {
         default_value_t = 1 << 30
     )]
     spool_max_bytes: u64,
-    /// Only say whether the configuration is good
+    /// Only say whether it would start, and leave facts about this node in the
+    /// termination log
     #[arg(long, env = "TRIGPOINT_CHECK_CONFIG")]
     check_config: bool,
+    #[command(flatten)]
+    checking: Checking,
     #[command(flatten)]
     serving: Flags,
     /// Port of the admin endpoint; 0 takes a free one
@@ -48,6 +52,10 @@ pub(crate) struct Options {
         help_heading = "Serving"
     )]
     admin_port: u16,
+    /// File with the public key (Ed25519, PEM) by which the operator proves that a test is
+    /// its own; such tests are marked in the tables
+    #[arg(long, env = "TRIGPOINT_SYNTHETIC_KEY", value_name = "FILE", help_heading = "Serving")]
+    synthetic_key: Option<PathBuf>,
     #[command(flatten)]
     delivery: Delivery,
     #[command(flatten)]
@@ -64,9 +72,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 async fn serve(options: &Options) -> Result<(), Failure> {
     let settings = options.settings()?;
     if options.check_config {
+        check::can_write(&options.data_dir)?;
         Station::check(&settings).map_err(Error::into_failure)?;
-        writeln!(io::stdout(), "the configuration is good")?;
-        return Ok(());
+        options.checking.tell_facts(settings.collector.as_ref(), &options.ending).await?;
+        return Ok(check::say_good()?);
     }
     let shutdown = Shutdown::install()?;
     let station = Station::assemble(settings).map_err(Error::into_failure)?;
@@ -88,14 +97,19 @@ impl Options {
             max_bytes: self.spool_max_bytes,
             ..trigpoint_spool::Settings::default()
         };
+        let synthetic = self.synthetic_key.clone().map(|key_file| {
+            let audience = self.identity.name(&host).to_owned();
+            Synthetic { key_file, audience }
+        });
+        let serving = self.serving.settings(defaults, &self.data_dir.join("tls"))?;
         Ok(Settings {
-            server: self.serving.settings(defaults, &self.data_dir.join("tls"))?,
+            server: trigpoint_server::Settings { synthetic, ..serving },
             admin_port: Some(self.admin_port),
             prefix: self.identity.prefix(&host),
             identity: self.identity.station(&host),
             spool_directory: self.data_dir.join("spool"),
             spool,
-            collector: self.delivery.endpoint().map_err(Failure::Usage)?,
+            collector: self.delivery.endpoint(),
             flush_deadline: self.ending.flush_deadline,
         })
     }

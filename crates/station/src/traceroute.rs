@@ -12,6 +12,7 @@ use tracing::info;
 use trigpoint_process::{Failure, Shutdown, duration, host, limits};
 use trigpoint_traceroute::{Error, Service, Settings, Source, TracingFlags};
 
+use crate::check;
 use crate::delivery::Delivery;
 use crate::ending::Ending;
 use crate::identity::Identity;
@@ -35,7 +36,7 @@ pub(crate) struct Options {
         default_value_t = 256 << 20
     )]
     spool_max_bytes: u64,
-    /// Only say whether the configuration is good
+    /// Only say whether it would start
     #[arg(long, env = "TRIGPOINT_CHECK_CONFIG")]
     check_config: bool,
     /// Unix socket at which the server tells of its connections: its own --event-socket
@@ -80,9 +81,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 async fn trace(options: &Options) -> Result<(), Failure> {
     let settings = options.settings()?;
     if options.check_config {
+        check::can_write(&options.data_dir)?;
         Service::check(&settings).map_err(Error::into_failure)?;
-        writeln!(io::stdout(), "the configuration is good")?;
-        return Ok(());
+        return Ok(check::say_good()?);
     }
     let shutdown = Shutdown::install()?;
     let service = Service::assemble(settings).map_err(Error::into_failure)?;
@@ -117,7 +118,7 @@ impl Options {
             // Beside the server's, where both have one directory.
             spool_directory: self.data_dir.join("traces"),
             spool,
-            collector: self.delivery.endpoint().map_err(Failure::Usage)?,
+            collector: self.delivery.endpoint(),
             ending: trigpoint_traceroute::Ending {
                 lame_duck: self.ending.lame_duck,
                 grace: self.grace,

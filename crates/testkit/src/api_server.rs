@@ -35,7 +35,7 @@ impl ApiServer {
     pub fn start(directory: &Directory) -> Self {
         let bin = PathBuf::from(std::env::var_os("KUBERNETES_BIN").unwrap_or_else(|| {
             panic!(
-                "KUBERNETES_BIN names no folder: run this suite by `cargo xtask prove definitions`"
+                "KUBERNETES_BIN names no folder: run this suite by `cargo xtask prove definitions` or `tokens`"
             )
         }));
         let clients = format!("http://{}", free_address());
@@ -54,6 +54,11 @@ impl ApiServer {
             line.strip_prefix("Starting to serve on ")?.trim().parse().ok()
         });
         Self { kubectl, kubeconfig, plain, _processes: [proxy, server, etcd] }
+    }
+
+    /// File by which a program comes in as a cluster administrator.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
     }
 
     /// Runs `kubectl` as a cluster administrator.

@@ -9,17 +9,17 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, warn};
 use trigpoint_mlab::FlowEvent;
-use trigpoint_prober::Exclude;
+use trigpoint_prober::{Exclude, Prober};
 use trigpoint_process::admin::{self, Admin};
 use trigpoint_process::{Phase, Shutdown, VERSION, listen, termination};
 use trigpoint_record::Station;
 use trigpoint_record::tables::traces::Trigger;
 use trigpoint_spool::Spool;
-use trigpoint_uplink::{Delivery, Endpoint, Outbox, OutboxMetrics, Uplink};
+use trigpoint_uplink::{Delivery, Endpoint, Outbox, OutboxMetrics, Remainder, Uplink};
 
 use crate::Error;
 use crate::eligibility::Rules;
-use crate::engine::{self, Engine};
+use crate::engine::{self, Engine, StartError};
 use crate::flows::Flows;
 use crate::metrics::Metrics;
 use crate::reader::{Read, Reader, Source};
@@ -29,6 +29,9 @@ use crate::scheduler::{Limits, Scheduler};
 /// How long the server must have had nobody, so that a program that is to end
 /// does not wait for the server's end.
 const QUIET: Duration = Duration::from_secs(5);
+/// A server that ends with us takes on, for so long, who is in the middle of a
+/// session (its own lame duck).
+const SESSIONS: Duration = Duration::from_secs(15);
 /// How long an interrupted trace may take to hand over what it has.
 const INTERRUPTED: Duration = Duration::from_secs(2);
 
@@ -101,8 +104,10 @@ pub struct Service {
 }
 
 impl Service {
-    /// Whether the collector's endpoint would be taken; opens and binds nothing.
+    /// Whether probes can be sent and the collector's endpoint would be taken; takes no
+    /// port and no spool.
     pub fn check(settings: &Settings) -> Result<(), Error> {
+        Prober::new(settings.tracing.engine.prober.clone()).map_err(StartError::from)?;
         Ok(settings.collector.iter().try_for_each(Endpoint::check)?)
     }
 
@@ -156,7 +161,7 @@ impl Service {
         let uplink =
             uplink.map(|settings| Uplink::spawn(self.spool.clone(), settings)).transpose()?;
         let status = uplink.as_ref().map(Uplink::status);
-        self.registry.register(Box::new(Delivery::new(self.spool.clone(), status)?))?;
+        self.registry.register(Box::new(Delivery::new(self.spool.clone(), status.clone())?))?;
         for listener in std::mem::take(&mut self.admin) {
             let admin = Admin { registry: self.registry.clone(), shutdown: shutdown.clone() };
             tokio::spawn(async move {
@@ -165,12 +170,16 @@ impl Service {
                 }
             });
         }
-        let began = self.follow(&shutdown).await;
+        let spool = self.spool.clone();
+        let remainder = async {
+            shutdown.reached(Phase::LameDuck).await;
+            Remainder::new(spool, status)
+        };
+        let (began, remainder) = tokio::join!(self.follow(&shutdown), remainder);
         shutdown.advance(Phase::Draining);
-        let by_themselves = self.drain(&shutdown).await;
+        self.drain(&shutdown).await;
         let drained = began.elapsed();
         shutdown.advance(Phase::Flushing);
-        let flushing = Instant::now();
         drop(self.scheduler);
         let recording = self.recording;
         if let Ok(Err(_)) | Err(_) = tokio::task::spawn_blocking(move || recording.join()).await {
@@ -183,15 +192,14 @@ impl Service {
             }
         }
         shutdown.advance(Phase::Done);
-        let unacknowledged_batches =
-            self.spool.last_seq().saturating_sub(self.spool.acknowledged());
         Ok(termination::Outcome {
             version: VERSION,
-            drained: by_themselves,
-            flushed: unacknowledged_batches == 0,
-            unacknowledged_batches,
+            aborted: None,
+            completed: None,
+            flushed_rows: remainder.flushed_rows(),
+            unflushed_rows: remainder.unflushed_rows(),
             drain_ms: drained.as_millis() as u64,
-            flush_ms: flushing.elapsed().as_millis() as u64,
+            flush_ms: began.elapsed().saturating_sub(drained).as_millis() as u64,
         })
     }
 
@@ -210,7 +218,10 @@ impl Service {
             let nobody = ends.map(|ends| match (self.reader.is_connected(), is_busy) {
                 (false, _) => Instant::now(),
                 (true, true) => ends,
-                (true, false) => ends.min(busy + QUIET),
+                (true, false) => {
+                    let began = ends - self.ending.lame_duck;
+                    ends.min((busy + QUIET).max(began + SESSIONS))
+                }
             });
             let nobody_comes = async {
                 match nobody {
@@ -253,8 +264,8 @@ impl Service {
     }
 
     /// Begins the traces of whoever is still there, and lets those that run come
-    /// to their end; whether all did by themselves.
-    async fn drain(&mut self, shutdown: &Shutdown) -> bool {
+    /// to their end.
+    async fn drain(&mut self, shutdown: &Shutdown) {
         for client in self.flows.cut_off() {
             self.scheduler.take(client);
         }
@@ -282,7 +293,6 @@ impl Service {
                 self.scheduler.abandon();
             }
         }
-        by_themselves
     }
 }
 

@@ -9,16 +9,18 @@ use anyhow::Context as _;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Identity, ServerTlsConfig};
 use tracing::{error, info};
-use trigpoint_collector::{Authenticator, Collector, Settings};
+use trigpoint_collector::{Collector, Settings};
 use trigpoint_process::admin::{self, Admin};
-use trigpoint_process::tokens::Tokens;
 use trigpoint_process::{Failure, Phase, Shutdown, duration, limits, tls};
 
 use crate::annotation::AnnotationFlags;
 use crate::data_directory::DataDirectory;
 use crate::maintenance;
+
+mod station_tokens;
+
+use station_tokens::StationTokens;
 
 /// How long connections may outlive the last acknowledgement.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
@@ -50,9 +52,8 @@ pub(crate) struct Options {
     /// Private key of the certificate in PEM format
     #[arg(long, env = "TRIGPOINT_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// File with a line `ACCOUNT TOKEN` for each token that stations may show
-    #[arg(long, env = "TRIGPOINT_TOKEN_FILE", value_name = "FILE")]
-    token_file: PathBuf,
+    #[command(flatten)]
+    stations: StationTokens,
     /// A finished test is in the tables after this time [default: 2s, in a bucket 5s]
     #[arg(
         long,
@@ -81,7 +82,7 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     limits::raise_open_files();
-    let tokens = Tokens::load(&options.token_file).map_err(Failure::usage)?;
+    let authenticator = options.stations.authenticator().await?;
     let databases = options.annotation.databases()?;
     options.data.make()?;
     let certificate = match (&options.tls_cert, &options.tls_key) {
@@ -89,9 +90,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         _ => tls::self_signed(&options.data.tls()),
     }
     .map_err(Failure::usage)?;
-    // tonic would report a wrong file only when the first station comes.
-    certificate.server_config(&["h2"]).map_err(Failure::usage)?;
-    let identity = Identity::from_pem(&certificate.chain_pem, &certificate.key_pem);
+    let tls_config = certificate.server_config(&["h2"]).map_err(Failure::usage)?;
     if options.check_config {
         options.data.lake()?;
         writeln!(io::stdout(), "the configuration is good")?;
@@ -121,9 +120,11 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         }
     });
     let serving = trigpoint_collector::transport()
-        .tls_config(ServerTlsConfig::new().identity(identity))?
-        .add_service(collector.service(Authenticator::Tokens(tokens)))
-        .serve_with_incoming_shutdown(TcpIncoming::from(ingest), shutdown.reached(Phase::Flushing));
+        .add_service(collector.service(authenticator))
+        .serve_with_incoming_shutdown(
+            tls::handshakes(TcpIncoming::from(ingest).with_nodelay(Some(true)), tls_config),
+            shutdown.reached(Phase::Flushing),
+        );
     serve(serving, &collector, &shutdown).await
 }
 

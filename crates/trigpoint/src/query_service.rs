@@ -8,7 +8,6 @@ use std::time::Duration;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Identity, ServerTlsConfig};
 use tracing::{error, info};
 use trigpoint_process::admin::{self, Admin};
 use trigpoint_process::tokens::Tokens;
@@ -70,9 +69,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         _ => tls::self_signed(&options.data.tls()),
     }
     .map_err(Failure::usage)?;
-    // tonic would report a wrong file only when the first client comes.
-    certificate.server_config(&["h2"]).map_err(Failure::usage)?;
-    let identity = Identity::from_pem(&certificate.chain_pem, &certificate.key_pem);
+    let tls_config = certificate.server_config(&["h2"]).map_err(Failure::usage)?;
     let settings = options.queries.settings(&options.data, 0)?;
     let lake = options.data.lake()?;
     if options.check_config {
@@ -93,12 +90,12 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
             error!(%error, "the admin endpoint ended");
         }
     });
+    let incoming = TcpIncoming::from(clients).with_nodelay(Some(true));
     let serving = trigpoint_query::transport()
-        .tls_config(ServerTlsConfig::new().identity(identity))?
         .add_service(service.service(Authenticator::Tokens(tokens.clone())))
         .add_service(service.gates(Authenticator::Tokens(tokens)))
         .serve_with_incoming_shutdown(
-            service.connections(TcpIncoming::from(clients).with_nodelay(Some(true))),
+            tls::handshakes(service.connections(incoming), tls_config),
             shutdown.reached(Phase::Flushing),
         );
     serve(serving, &service, &shutdown).await

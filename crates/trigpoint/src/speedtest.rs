@@ -9,9 +9,11 @@ use trigpoint_speedtest::{Settings, Target};
 
 mod progress;
 mod summary;
+mod synthetic;
 
 pub(crate) use progress::Display;
 pub(crate) use summary::text;
+use synthetic::Synthetic;
 
 /// Test the line to an ndt7 server: download, then upload
 #[derive(Debug, clap::Args)]
@@ -37,6 +39,8 @@ pub(crate) struct Options {
     /// Show no progress
     #[arg(long, short, env = "TRIGPOINT_QUIET")]
     quiet: bool,
+    #[command(flatten)]
+    synthetic: Synthetic,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -62,6 +66,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         cacert: options.cacert,
         skip_download: options.only == Some(Direction::Upload),
         skip_upload: options.only == Some(Direction::Download),
+        token: options.synthetic.token()?,
         ..Settings::new(target)
     };
     let mut display = if options.quiet { Display::hidden() } else { Display::on_stderr() };
@@ -79,5 +84,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     if failure.is_none() || summary.download.is_some() || summary.upload.is_some() {
         std::io::stdout().write_all(printed.as_bytes())?;
     }
-    failure.map_or(Ok(()), |failure| Err(failure.into()))
+    match failure {
+        Some(failure) => Err(failure.into()),
+        None => options.synthetic.leave(&summary),
+    }
 }

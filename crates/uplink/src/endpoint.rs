@@ -1,6 +1,10 @@
 //! Where the collector is and how it is reached.
 
-use std::{fmt, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
@@ -19,39 +23,36 @@ const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 
 /// A collector's address.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub enum Endpoint {
     /// A collector on the network.
+    ///
+    /// The files are read for each stream anew: whoever keeps them writes new ones
+    /// before the old ones expire.
     Remote {
         /// `https://HOST:PORT`, or `http://` where the network is trusted.
         uri: String,
-        /// Certificates to trust, as PEM; the system's when absent.
-        ca_pem: Option<String>,
-        /// Bearer token; only sent over TLS.
-        token: Option<String>,
+        /// File with certificates to trust, as PEM; the system's when absent.
+        ca_file: Option<PathBuf>,
+        /// File that holds a bearer token and nothing else; only sent over TLS.
+        token_file: Option<PathBuf>,
     },
     /// A collector in this process.
     Pipe(Pipe),
 }
 
 impl Endpoint {
-    /// Whether an uplink would take it; connects to nothing.
+    /// Whether an uplink would take it, files and all; connects to nothing.
     pub fn check(&self) -> Result<(), Error> {
         Connector::new(self).map(drop)
     }
-}
 
-impl fmt::Debug for Endpoint {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Remote { uri, ca_pem, token } => formatter
-                .debug_struct("Remote")
-                .field("uri", uri)
-                .field("ca_pem", &ca_pem.is_some())
-                .field("token", &token.as_ref().map(|_| "redacted"))
-                .finish(),
-            Self::Pipe(_) => formatter.write_str("Pipe"),
-        }
+    /// `HOST:PORT` of a collector on the network.
+    pub fn host_and_port(&self) -> Option<String> {
+        let Self::Remote { uri, .. } = self else { return None };
+        let uri: Uri = uri.parse().ok()?;
+        let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+        Some(format!("{}:{}", uri.host()?, uri.port_u16().unwrap_or(usual)))
     }
 }
 
@@ -60,50 +61,72 @@ impl fmt::Debug for Endpoint {
 pub(crate) struct Connector {
     endpoint: transport::Endpoint,
     pipe: Option<Pipe>,
-    authorization: Option<MetadataValue<Ascii>>,
+    is_secure: bool,
+    ca_file: Option<PathBuf>,
+    token_file: Option<PathBuf>,
 }
 
 impl Connector {
     pub(crate) fn new(endpoint: &Endpoint) -> Result<Self, Error> {
-        match endpoint {
-            Endpoint::Remote { uri, ca_pem, token } => {
-                Self::remote(uri, ca_pem.as_deref(), token.as_deref())
+        let connector = match endpoint {
+            Endpoint::Remote { uri, ca_file, token_file } => {
+                Self::remote(uri, ca_file.clone(), token_file.clone())?
             }
-            Endpoint::Pipe(pipe) => Ok(Self {
+            Endpoint::Pipe(pipe) => Self {
                 endpoint: tuned(Uri::from_static("http://collector.in-process").into()),
                 pipe: Some(pipe.clone()),
-                authorization: None,
-            }),
-        }
+                is_secure: false,
+                ca_file: None,
+                token_file: None,
+            },
+        };
+        connector.current()?;
+        connector.authorization()?;
+        Ok(connector)
     }
 
-    fn remote(uri: &str, ca_pem: Option<&str>, token: Option<&str>) -> Result<Self, Error> {
+    fn remote(
+        uri: &str,
+        ca_file: Option<PathBuf>,
+        token_file: Option<PathBuf>,
+    ) -> Result<Self, Error> {
         let invalid = || Error::Uri { uri: uri.to_owned() };
         let parsed: Uri = uri.parse().map_err(|_| invalid())?;
         if parsed.host().is_none_or(str::is_empty) {
             return Err(invalid());
         }
-        let mut endpoint = tuned(parsed.clone().into());
-        match parsed.scheme_str() {
-            Some("https") => {
-                let roots = ca_pem.map_or_else(system_roots, given_roots)?;
-                let tls = ClientTlsConfig::new().trust_anchors(roots.roots);
-                endpoint = endpoint.tls_config(tls).map_err(|source| Error::Tls { source })?;
-            }
-            Some("http") if token.is_some() => {
+        let is_secure = match parsed.scheme_str() {
+            Some("https") => true,
+            Some("http") if token_file.is_some() => {
                 return Err(Error::TokenWithoutTls { uri: uri.to_owned() });
             }
-            Some("http") => {}
+            Some("http") => false,
             _ => return Err(invalid()),
+        };
+        Ok(Self { endpoint: tuned(parsed.into()), pipe: None, is_secure, ca_file, token_file })
+    }
+
+    /// The endpoint with the certificates that are to be trusted now.
+    fn current(&self) -> Result<transport::Endpoint, Error> {
+        if !self.is_secure {
+            return Ok(self.endpoint.clone());
         }
-        Ok(Self { endpoint, pipe: None, authorization: token.map(bearer).transpose()? })
+        let roots = self.ca_file.as_deref().map_or_else(system_roots, roots_of)?;
+        let tls = ClientTlsConfig::new().trust_anchors(roots.roots);
+        self.endpoint.clone().tls_config(tls).map_err(|source| Error::Tls { source })
+    }
+
+    /// The token as it is now.
+    fn authorization(&self) -> Result<Option<MetadataValue<Ascii>>, Error> {
+        self.token_file.as_deref().map(bearer).transpose()
     }
 
     pub(crate) async fn connect(&self) -> Result<Channel, Failure> {
+        let endpoint = self.current()?;
         let connected = async {
             match &self.pipe {
-                Some(pipe) => self.endpoint.connect_with_connector(pipe.connector()).await,
-                None => self.endpoint.connect().await,
+                Some(pipe) => endpoint.connect_with_connector(pipe.connector()).await,
+                None => endpoint.connect().await,
             }
         };
         tokio::time::timeout(CONNECT_WITHIN, connected)
@@ -113,11 +136,11 @@ impl Connector {
     }
 
     /// Adds the token to a request.
-    pub(crate) fn authorize<T>(&self, mut request: Request<T>) -> Request<T> {
-        if let Some(value) = &self.authorization {
-            request.metadata_mut().insert("authorization", value.clone());
+    pub(crate) fn authorize<T>(&self, mut request: Request<T>) -> Result<Request<T>, Failure> {
+        if let Some(value) = self.authorization()? {
+            request.metadata_mut().insert("authorization", value);
         }
-        request
+        Ok(request)
     }
 }
 
@@ -132,20 +155,33 @@ fn tuned(endpoint: transport::Endpoint) -> transport::Endpoint {
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
 }
 
-fn bearer(token: &str) -> Result<MetadataValue<Ascii>, Error> {
+fn bearer(file: &Path) -> Result<MetadataValue<Ascii>, Error> {
+    let unusable = || Error::Token { path: file.to_owned() };
+    let text = read(file)?;
+    let token = text.trim();
+    if token.is_empty() || token.contains(char::is_whitespace) {
+        return Err(unusable());
+    }
     let mut value: MetadataValue<Ascii> =
-        format!("Bearer {}", token.trim()).parse().map_err(|_| Error::Token)?;
+        format!("Bearer {token}").parse().map_err(|_| unusable())?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-fn given_roots(pem: &str) -> Result<RootCertStore, Error> {
+fn roots_of(file: &Path) -> Result<RootCertStore, Error> {
+    let unusable = || Error::CertificateAuthority { path: file.to_owned() };
+    let pem = read(file)?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-        let certificate = certificate.map_err(|_| Error::CertificateAuthority)?;
-        roots.add(certificate).map_err(|_| Error::CertificateAuthority)?;
+        let certificate = certificate.map_err(|_| unusable())?;
+        roots.add(certificate).map_err(|_| unusable())?;
     }
-    if roots.is_empty() { Err(Error::CertificateAuthority) } else { Ok(roots) }
+    if roots.is_empty() { Err(unusable()) } else { Ok(roots) }
+}
+
+fn read(file: &Path) -> Result<String, Error> {
+    let failed = |source: io::Error| Error::Read { path: file.to_owned(), source };
+    fs::read_to_string(file).map_err(failed)
 }
 
 fn system_roots() -> Result<RootCertStore, Error> {

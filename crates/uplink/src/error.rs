@@ -1,6 +1,6 @@
 //! Why an uplink cannot start, and why one of its streams ended.
 
-use std::{error, fmt::Write, time::Duration};
+use std::{error, fmt::Write, io, path::PathBuf, time::Duration};
 
 use trigpoint_wire::ingest::RetryReason;
 
@@ -19,12 +19,26 @@ pub enum Error {
         /// The address.
         uri: String,
     },
-    /// The token has characters that no HTTP header may have.
-    #[error("the token has characters that cannot be sent: check its file for stray bytes")]
-    Token,
+    /// A file named in the configuration cannot be read.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The token's file has more in it, or characters that no HTTP header may have.
+    #[error("`{}` must hold one token and nothing else", path.display())]
+    Token {
+        /// The file.
+        path: PathBuf,
+    },
     /// The certificates to trust are not PEM, or none of them is usable.
-    #[error("no usable certificate in the collector's CA file: it must be PEM")]
-    CertificateAuthority,
+    #[error("no usable certificate in `{}`: it must be PEM", path.display())]
+    CertificateAuthority {
+        /// The file.
+        path: PathBuf,
+    },
     /// The system has no certificates to trust.
     #[error("the system has no trusted certificates: name the collector's CA file")]
     NoSystemCertificates,
@@ -61,6 +75,9 @@ pub(crate) enum Failure {
     NoWelcome,
     #[error("the collector asks to send again: {reason:?}: {detail}")]
     Retry { after: Duration, reason: RetryReason, detail: String },
+    /// A file has become unusable since the start.
+    #[error(transparent)]
+    Settings(#[from] Error),
     #[error(transparent)]
     Spool(#[from] trigpoint_spool::Error),
 }

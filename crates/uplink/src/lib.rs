@@ -21,6 +21,7 @@ mod hello;
 mod link;
 mod outbox;
 mod pipe;
+mod remainder;
 mod session;
 mod status;
 mod window;
@@ -40,6 +41,7 @@ pub use endpoint::Endpoint;
 pub use error::{Error, NotFlushed};
 pub use outbox::{Lost, Outbox, OutboxMetrics};
 pub use pipe::{Incoming, Pipe, pipe};
+pub use remainder::Remainder;
 pub use status::Status;
 
 use crate::{endpoint::Connector, link::Link};

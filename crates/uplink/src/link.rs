@@ -14,6 +14,7 @@ use trigpoint_wire::ingest::Reject;
 
 use crate::{
     Settings, Status, backlog, backoff::Backoff, endpoint::Connector, error::Failure, session,
+    window::Freed,
 };
 
 /// What all parts of an uplink share.
@@ -118,11 +119,12 @@ impl Link {
         });
     }
 
-    pub(crate) fn acknowledged(&self, lost: u64, level: (usize, usize)) {
+    pub(crate) fn acknowledged(&self, freed: &Freed, level: (usize, usize)) {
         self.level(level);
         self.status.send_modify(|status| {
             status.acknowledged_seq = self.spool.acknowledged();
-            status.lost_batches += lost;
+            status.acknowledged_rows += freed.rows;
+            status.lost_batches += freed.lost;
         });
     }
 

@@ -57,7 +57,7 @@ async fn open(link: &Link) -> Result<(Outbound, Inbound), Failure> {
     let hello = hello(link.spool.id(), &link.settings.station);
     // It fits: the channel is new, and its other end is right here.
     let _ = outbound.try_send(message(station_message::Message::Hello(hello)));
-    let request = link.connector.authorize(Request::new(ReceiverStream::new(messages)));
+    let request = link.connector.authorize(Request::new(ReceiverStream::new(messages)))?;
     let welcomed = async {
         let mut inbound = client.stream(request).await?.into_inner();
         let first = inbound.message().await?.ok_or(Failure::Closed)?;
@@ -132,11 +132,12 @@ async fn receive(link: &Link, window: &Window, mut inbound: Inbound) -> Failure 
         match answer.message {
             Some(collector_message::Message::Ack(ack)) => {
                 let freed = window.acknowledge(ack.seq);
-                match blocking(link, move |spool| Ok(spool.acknowledge(freed.seq))).await {
+                let seq = freed.seq;
+                match blocking(link, move |spool| Ok(spool.acknowledge(seq))).await {
                     Ok(result) => link.freed(result),
                     Err(failure) => return failure,
                 }
-                link.acknowledged(freed.lost, window.level());
+                link.acknowledged(&freed, window.level());
             }
             Some(collector_message::Message::Reject(reject)) => link.rejected(&reject),
             Some(collector_message::Message::Retry(retry)) => return retry_failure(retry),
@@ -150,12 +151,14 @@ fn outgoing(entry: Entry) -> (Sent, StationMessage) {
     let last_seq = entry.last_seq();
     match entry {
         Entry::Batch { seq, table, payload } => {
-            let sent = Sent { last_seq, payload_bytes: payload.len(), lost: 0 };
+            let rows = trigpoint_wire::rows(&payload).unwrap_or_default();
+            let sent = Sent { last_seq, payload_bytes: payload.len(), rows, lost: 0 };
             let batch = Batch { seq, table, payload: payload.into() };
             (sent, message(station_message::Message::Batch(batch)))
         }
         Entry::Gap { first_seq, last_seq, reason } => {
-            let sent = Sent { last_seq, payload_bytes: 0, lost: last_seq - first_seq + 1 };
+            let lost = last_seq - first_seq + 1;
+            let sent = Sent { last_seq, payload_bytes: 0, rows: 0, lost };
             let gap = Gap { first_seq, last_seq, reason: reason.as_str().to_owned() };
             (sent, message(station_message::Message::Gap(gap)))
         }

@@ -9,6 +9,8 @@ pub struct Status {
     pub connected: bool,
     /// Everything up to this sequence number is committed and acknowledged.
     pub acknowledged_seq: u64,
+    /// Rows that were acknowledged since the uplink started.
+    pub acknowledged_rows: u64,
     /// Payload bytes that are under way without an answer.
     pub unacknowledged_bytes: usize,
     /// Batches that are under way without an answer.

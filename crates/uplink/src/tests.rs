@@ -6,7 +6,13 @@ use std::sync::{
 use tempfile::TempDir;
 use tokio::time::Instant;
 use tonic::transport::Server;
-use trigpoint_record::TABLES;
+use trigpoint_record::{
+    Batch, TABLES,
+    tables::{
+        STATIONS,
+        stations::{Event, StationEvent},
+    },
+};
 use trigpoint_spool::{MAX_PAYLOAD_BYTES, Settings as SpoolSettings};
 use trigpoint_wire::ingest::RetryReason;
 
@@ -314,4 +320,34 @@ async fn a_batch_that_waits_too_long_makes_the_station_fall_behind() {
     status(&uplink, |status| status.behind).await;
     stream.ack(1).await;
     status(&uplink, |status| !status.behind).await;
+}
+
+#[tokio::test]
+async fn rows_are_counted_that_reach_the_collector_after_the_end_began_and_those_that_do_not() {
+    let (mut collector, endpoint) = Collector::in_process();
+    let bench = bench(endpoint);
+    let append = |rows: usize| {
+        let mut batch = Batch::new(&STATIONS);
+        for _ in 0..rows {
+            let event = StationEvent { time: 0, event: Event::Ready, facts: Vec::new() };
+            batch.push(event.into_row(&Station::default())).unwrap();
+        }
+        bench.spool.append(STATIONS.name, &trigpoint_wire::encode(&batch)).unwrap();
+    };
+    append(1);
+    let uplink = bench.start();
+    let mut stream = collector.accept().await;
+    stream.welcomed().await;
+    stream.batch(1).await;
+    stream.ack(1).await;
+    status(&uplink, |status| status.acknowledged_rows == 1).await;
+
+    let remainder = Remainder::new(bench.spool.clone(), Some(uplink.status()));
+    append(20);
+    append(300);
+    stream.batch(2).await;
+    stream.ack(2).await;
+    status(&uplink, |status| status.acknowledged_rows == 21).await;
+    assert_eq!(remainder.flushed_rows(), 20);
+    assert_eq!(remainder.unflushed_rows(), Some(300));
 }

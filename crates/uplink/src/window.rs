@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 pub(crate) struct Sent {
     pub(crate) last_seq: u64,
     pub(crate) payload_bytes: usize,
+    /// Rows of a batch; 0 for a gap.
+    pub(crate) rows: u64,
     /// Batches that a gap stands for; 0 for a batch.
     pub(crate) lost: u64,
 }
@@ -37,6 +39,8 @@ struct Flight {
 pub(crate) struct Freed {
     /// Up to where the spool may be freed: never beyond what was sent.
     pub(crate) seq: u64,
+    /// Rows that the collector has now.
+    pub(crate) rows: u64,
     /// Lost batches that the collector now knows of.
     pub(crate) lost: u64,
 }
@@ -69,13 +73,14 @@ impl Window {
 
     pub(crate) fn acknowledge(&self, seq: u64) -> Freed {
         let mut flight = self.flight();
-        let mut lost = 0;
+        let (mut rows, mut lost) = (0, 0);
         while let Some(sent) = flight.sent.pop_front_if(|sent| sent.last_seq <= seq) {
             flight.bytes -= sent.payload_bytes;
+            rows += sent.rows;
             lost += sent.lost;
         }
         self.freed.notify_one();
-        Freed { seq: seq.min(flight.last_seq), lost }
+        Freed { seq: seq.min(flight.last_seq), rows, lost }
     }
 
     /// Messages and payload bytes under way.
@@ -96,7 +101,7 @@ mod tests {
     use super::*;
 
     fn batch(last_seq: u64, payload_bytes: usize) -> Sent {
-        Sent { last_seq, payload_bytes, lost: 0 }
+        Sent { last_seq, payload_bytes, rows: 2, lost: 0 }
     }
 
     #[test]
@@ -119,11 +124,11 @@ mod tests {
     #[test]
     fn nothing_is_freed_beyond_what_was_sent() {
         let window = Window::new(100, 100);
-        assert_eq!(window.acknowledge(9), Freed { seq: 0, lost: 0 });
-        window.push(Sent { last_seq: 5, payload_bytes: 0, lost: 5 });
+        assert_eq!(window.acknowledge(9), Freed { seq: 0, rows: 0, lost: 0 });
+        window.push(Sent { last_seq: 5, payload_bytes: 0, rows: 0, lost: 5 });
         window.push(batch(6, 1));
-        assert_eq!(window.acknowledge(4), Freed { seq: 4, lost: 0 });
-        assert_eq!(window.acknowledge(u64::MAX), Freed { seq: 6, lost: 5 });
+        assert_eq!(window.acknowledge(4), Freed { seq: 4, rows: 0, lost: 0 });
+        assert_eq!(window.acknowledge(u64::MAX), Freed { seq: 6, rows: 2, lost: 5 });
         assert_eq!(window.level(), (0, 0));
     }
 }

@@ -52,6 +52,13 @@ fn column(column: &[u8], depth: usize, budget: &mut Budget) -> Result<(), Decode
     Ok(())
 }
 
+/// `Columns.rows` from the beginning of a message, of which it is the first field.
+pub(crate) fn rows(beginning: &[u8]) -> Option<u64> {
+    const KEY: u64 = 1 << 3;
+    let mut reader = Reader(beginning);
+    (reader.varint().ok()? == KEY).then(|| reader.varint().ok())?
+}
+
 /// Number of varints in a packed field: each ends with a byte below 0x80.
 fn varints(packed: &[u8]) -> usize {
     packed.iter().filter(|&&byte| byte < 0x80).count()

@@ -14,6 +14,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("trigpoint-record", 0, &["trigpoint-tcpinfo"]),
     ("trigpoint-websocket", 0, &[]),
     ("trigpoint-ndt7", 0, &[]),
+    ("trigpoint-access-token", 0, &[]),
     ("trigpoint-multipath", 0, &[]),
     ("trigpoint-statistics", 0, &[]),
     ("trigpoint-rollout", 0, &[]),
@@ -27,6 +28,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("trigpoint-uplink", 2, &["trigpoint-spool"]),
     ("trigpoint-lake", 2, &[]),
     ("trigpoint-process", 2, &[]),
+    ("trigpoint-token-review", 2, &[]),
     ("trigpoint-transport", 2, &[]),
     ("trigpoint-server", 3, &[]),
     ("trigpoint-traceroute", 3, &[]),
@@ -61,7 +63,7 @@ const RESTRICTED: &[(&str, &[&str])] = &[
     ("deltalake", &["trigpoint-lake"]),
     ("arrow", &["trigpoint-lake", "trigpoint-collector", "trigpoint-query"]),
     ("arrow-flight", &["trigpoint-query"]),
-    ("kube", &["trigpoint-crd"]),
+    ("kube", &["trigpoint-crd", "trigpoint-token-review"]),
     ("netlink-sys", &["trigpoint-sockdiag"]),
 ];
 

@@ -47,6 +47,7 @@ const SUITES: &[(&str, &[&str])] = &[
     ("flight-sql", &["flight_sql"]),
     ("gates", &["gates"]),
     ("definitions", &["definitions"]),
+    ("tokens", &["tokens"]),
 ];
 
 const FUZZ_TARGETS: &[&str] = &[
@@ -144,7 +145,7 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
             test.env("ENGINES_PYTHON", tools::engines()?);
             test.env("FLIGHT_SQL_JDBC", tools::flight_sql_jdbc()?);
         }
-        "definitions" => {
+        "definitions" | "tokens" => {
             test.env("KUBERNETES_BIN", tools::kubernetes()?);
         }
         _ => {}

@@ -18,7 +18,8 @@ use trigpoint_wire::ingest::{
 
 use super::{Outcome, SOON, answers::Taken};
 use crate::{
-    batch::{self, BatchError},
+    attested::Attested,
+    batch::{BatchError, Decoded},
     collector::Shared,
     committer::Message,
     gap,
@@ -33,12 +34,18 @@ const BATCH_BYTES: usize = 1024;
 /// Why the collector itself says that batches are lost.
 const NEITHER_SENT_NOR_STORED: &str = "neither_sent_nor_stored";
 
+/// Where a stream comes from.
+pub(super) struct Source {
+    pub(super) greeting: Greeting,
+    pub(super) attested: Option<Attested>,
+}
+
 /// The inward half of one stream.
 pub(super) struct Intake {
     pub(super) shared: Arc<Shared>,
     stream: Arc<Stream>,
     submissions: mpsc::UnboundedSender<Message>,
-    greeting: Greeting,
+    source: Source,
     /// The tables' markers when the stream began.
     committed: BTreeMap<String, u64>,
     sequence: Sequence,
@@ -49,12 +56,12 @@ impl Intake {
         shared: Arc<Shared>,
         stream: Arc<Stream>,
         submissions: mpsc::UnboundedSender<Message>,
-        greeting: Greeting,
+        source: Source,
         committed: BTreeMap<String, u64>,
     ) -> Self {
         let highest = committed.values().copied().max().unwrap_or_default();
         let sequence = Sequence::new(highest);
-        Self { shared, stream, submissions, greeting, committed, sequence }
+        Self { shared, stream, submissions, source, committed, sequence }
     }
 
     /// Takes one message; on return it is with the committer.
@@ -88,7 +95,7 @@ impl Intake {
         }
         self.record_missing(&place)?;
         self.room().await?;
-        let schema = self.greeting.schemas.get(table.name).cloned().unwrap_or_default();
+        let schema = self.source.greeting.schemas.get(table.name).cloned().unwrap_or_default();
         match self.decode(table, schema, &batch).await {
             Ok((rows, _permit)) => {
                 self.submit(table, seq, Some(rows))?;
@@ -129,7 +136,12 @@ impl Intake {
         tracing::warn!(stream = self.stream.app_id, first_seq, last_seq, reason, "batches lost");
         self.shared.metrics.lost.inc_by(last_seq - first_seq + 1);
         let seq = gap.last_seq;
-        let rows = gap::row(&self.greeting.station, self.greeting.spool_id.as_str(), gap)
+        let Source { greeting, attested } = &self.source;
+        let mut station = greeting.station.clone();
+        if let Some(attested) = attested {
+            attested.known().correct(&mut station);
+        }
+        let rows = gap::row(&station, greeting.spool_id.as_str(), gap)
             .map_err(|error| Outcome::Refused(Status::internal(error.to_string())))?;
         self.submit(&STATIONS, seq, Some(rows))
     }
@@ -157,11 +169,13 @@ impl Intake {
         let (seq, payload, limits) =
             (batch.seq, batch.payload.clone(), self.shared.settings.limits);
         let (spool_id, annotator) =
-            (self.greeting.spool_id.clone(), Arc::clone(&self.shared.annotator));
+            (self.source.greeting.spool_id.clone(), Arc::clone(&self.shared.annotator));
+        let known = self.source.attested.as_ref().map(Attested::known);
         let permit = Arc::clone(&self.shared.decoders).acquire_owned().await.ok();
         let decoded = tokio::task::spawn_blocking(move || {
             let spool_id = spool_id.as_str();
-            let rows = batch::rows(table, &schema, spool_id, seq, &payload, &limits, &annotator)?;
+            let decoded = Decoded::new(&payload, &schema, &limits)?;
+            let rows = decoded.rows(table, spool_id, seq, known.as_ref(), &annotator)?;
             Ok((rows, permit))
         });
         decoded.await.unwrap_or(Err(BatchError::Fault))

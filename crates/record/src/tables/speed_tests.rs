@@ -332,7 +332,7 @@ const CELLS: &[Cell<SpeedTest>; 42] = &[
         "client_name",
         Kind::Text,
         "",
-        "client_name of the query string.",
+        "client_name of the query string; trigpoint-synthetic for a test that the fleet's operator proved to be its own, and for no other.",
         |row| row.metadata("client_name"),
     ),
     Cell::with_addresses(

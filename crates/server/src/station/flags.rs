@@ -86,6 +86,7 @@ impl Flags {
             lame_duck: defaults.lame_duck,
             event_socket: self.event_socket.clone(),
             server_metadata: self.label.clone(),
+            synthetic: None,
         })
     }
 }

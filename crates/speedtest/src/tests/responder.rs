@@ -56,9 +56,16 @@ pub(super) const UPLOAD_BYTES: u64 = 1 << 20;
 pub(super) const PING: &[u8] = b"1795293068957636670";
 pub(super) const UUID: &str = "host_1795293000_0000000000001A2B";
 
+/// What the responder says that it sees of its client.
+pub(super) const SEEN: &str = "192.0.2.12:5000";
+
 pub(super) fn measurement(bytes_received: u64) -> String {
     Measurement {
-        connection_info: Some(ConnectionInfo { uuid: UUID.to_owned(), ..Default::default() }),
+        connection_info: Some(ConnectionInfo {
+            uuid: UUID.to_owned(),
+            client: SEEN.to_owned(),
+            ..Default::default()
+        }),
         tcp_info: Some(TcpInfo {
             bytes_sent: 1000,
             bytes_retrans: 10,

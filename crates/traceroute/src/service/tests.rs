@@ -145,6 +145,21 @@ async fn a_server_that_was_found_just_before_the_stop_may_tell_what_is_open() {
     assert_eq!(bench.ended().await, 5);
 }
 
+/// The server beside it is told to end as well, and lets sessions be finished.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_comes_in_the_servers_lame_duck_has_its_row() {
+    let bench = Bench::start(LAME_DUCK);
+    let listener = bench.server();
+    bench.connected().await;
+    let (server, _) = listener.accept().unwrap();
+    tokio::time::advance(2 * QUIET).await;
+    bench.shutdown.begin();
+    tokio::time::sleep(2 * QUIET).await;
+    tell(&server, EventKind::Close, 0..1);
+    drop((server, listener));
+    assert_eq!(bench.ended().await, 1);
+}
+
 #[tokio::test]
 async fn a_server_that_writes_without_end_does_not_hold_it_up() {
     let bench = Bench::start(Duration::from_millis(100));

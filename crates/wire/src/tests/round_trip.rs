@@ -3,7 +3,7 @@ use prost::Message as _;
 use trigpoint_record::{Array, Batch, Column, Kind, Table, Value, Values};
 
 use super::arbitrary;
-use crate::{DEPTH, Limits, SchemaError, check_schema, decode, encode, ingest, schema};
+use crate::{DEPTH, Limits, SchemaError, check_schema, decode, encode, ingest, rows, schema};
 
 proptest! {
     #[test]
@@ -42,6 +42,20 @@ fn some_batch() -> Batch {
     batch.push(vec![Value::Null, text("reset"), Value::Null, Value::Null]).unwrap();
     batch.push(vec![Value::Int(7), text("closed"), Value::List(vec![]), Value::Null]).unwrap();
     batch
+}
+
+#[test]
+fn rows_are_counted_without_decoding_them() {
+    let mut batch = some_batch();
+    assert_eq!(rows(&encode(&batch)), Some(3));
+    for _ in 0..1000 {
+        batch.push(vec![Value::Int(1), Value::Null, Value::Null, Value::Null]).unwrap();
+    }
+    assert_eq!(rows(&encode(&batch)), Some(1003));
+    assert_eq!(rows(&encode(&Batch::new(batch.table))), Some(0));
+    for foreign in [&b"garbage"[..], &zstd::bulk::compress(b"\x10\x05", 1).unwrap()] {
+        assert_eq!(rows(foreign), None);
+    }
 }
 
 /// Spools hold payloads over upgrades, so their form is fixed.
