@@ -1,5 +1,6 @@
 //! Tokens of pods: a collector that asks a real Kubernetes API server who a station
-//! is, and takes from the operator's records what it runs.
+//! is, and takes from the operator's records what it runs; and a query service that
+//! asks it likewise.
 //!
 //! `cargo xtask prove tokens`.
 #![allow(clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
@@ -202,5 +203,42 @@ fn a_station_that_is_not_what_its_token_says_delivers_nothing() {
         assert!(refusal.contains(expected), "{refusal}");
     }
     assert_eq!(world.value("SELECT count(*) FROM stations"), "0");
+    world.end();
+}
+
+#[test]
+fn a_query_service_answers_the_pods_that_its_namespaces_and_its_audience_allow() {
+    const QUERIES: &str = "trigpoint-query";
+    let world = World::new(|_| ());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trigpoint"));
+    command.args(["query-service", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    command.args(["--token-review", QUERIES, "--token-review-namespaces", "stations"]);
+    command.env("KUBECONFIG", world.cluster.kubeconfig());
+    let directory = world.directory.join("queries");
+    let service = Process::start(command.arg("--data-dir").arg(&directory));
+    let endpoint = service.line(Stream::Stdout, DEADLINE, |line| {
+        line.split_once("grpc+tls://").map(|(_, address)| format!("grpc+tls://{address}"))
+    });
+    let ask = |token: &str| {
+        let file = world.directory.join("query-token");
+        std::fs::write(&file, token).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trigpoint"));
+        command.args(["query", "--format", "csv", "SELECT 6 * 7 AS answer"]);
+        command.args(["--endpoint", &endpoint, "--token-file"]).arg(file);
+        run(command.arg("--cacert").arg(directory.join("tls/certificate.pem")), DEADLINE)
+    };
+    let answer = ask(&world.token("stations", QUERIES, true));
+    assert_eq!(answer.expect_code(0).stdout.lines().nth(1), Some("42"));
+    for (token, expected) in [
+        (world.token("stations", AUDIENCE, true), "the token for audience `trigpoint-query`"),
+        (world.token("stations", QUERIES, false), "bound to no pod and node"),
+        (world.token("others", QUERIES, true), "tokens of its namespace are not taken here"),
+        ("a-guess-that-is-long".to_owned(), "it is no JWT"),
+    ] {
+        let refused = ask(&token);
+        assert_ne!(refused.code(), Some(0), "answered");
+        assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+    }
+    service.stop(DEADLINE).expect_code(0);
     world.end();
 }

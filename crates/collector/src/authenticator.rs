@@ -2,7 +2,7 @@
 
 use tonic::{Status, metadata::MetadataMap};
 use trigpoint_process::tokens::{self, Tokens};
-use trigpoint_token_review::{Cluster, Refusal};
+use trigpoint_token_review::Cluster;
 
 use crate::attested::Attested;
 
@@ -68,14 +68,7 @@ fn by_account(account: &str) -> Principal {
 }
 
 async fn of_pod(cluster: &Cluster, token: &str) -> Result<Principal, Status> {
-    let bearer = cluster.review(token).await.map_err(|refusal| match refusal {
-        // Nobody said that the token is wrong.
-        Refusal::Unavailable { .. } => Status::unavailable(refusal.to_string()),
-        Refusal::Unknown { .. } => Status::unauthenticated(refusal.to_string()),
-        Refusal::Namespace { .. } | Refusal::Unbound { .. } => {
-            Status::permission_denied(refusal.to_string())
-        }
-    })?;
+    let bearer = cluster.review(token).await?;
     let assignment = cluster.assignment(&bearer).await;
     let account = bearer.account.clone();
     Ok(Principal { account, attested: Some(Attested::new(bearer, assignment)) })

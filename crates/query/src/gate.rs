@@ -17,8 +17,9 @@ use chrono::Utc;
 use tonic::{Request, Response, Status};
 use trigpoint_wire::gate::{self, MeasureRequest, MeasureResponse, gate_server};
 
+use crate::door::Principal;
 use crate::execution;
-use crate::service::{Principal, Shared};
+use crate::service::Shared;
 use crate::status;
 use judgement::Judgement;
 use question::Question;

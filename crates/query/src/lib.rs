@@ -9,6 +9,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `service` | the calls of Flight SQL, each a line or two to what follows |
+//! | `authenticator`, `door` | who may ask |
 //! | `handle` | what a client carries from one call to the next |
 //! | `planning`, `plans` | SQL and parameters to a plan, and plans of a moment ago |
 //! | `connections` | how many there are, and when a silent one ends |
@@ -30,6 +31,7 @@ mod catalog;
 mod channel;
 mod client;
 mod connections;
+mod door;
 mod execution;
 mod gate;
 mod gate_client;
@@ -52,6 +54,7 @@ pub use authenticator::Authenticator;
 pub use channel::ClientError;
 pub use client::Client;
 pub use connections::Connection;
+pub use door::Door;
 pub use gate_client::GateClient;
 pub use service::{QueryService, StartError, transport};
 pub use settings::Settings;

@@ -9,15 +9,14 @@ use futures::Stream;
 use prometheus::Registry;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
-use tonic::service::Interceptor;
-use tonic::service::interceptor::InterceptedService;
+use tonic::Status;
 use tonic::transport::Server;
-use tonic::{Extensions, Request, Status};
 use trigpoint_lake::{Lake, QueryError, Relation, Session};
 use trigpoint_wire::gate::gate_server::{Gate, GateServer};
 
 use crate::admission::{Admission, AdmissionSettings};
 use crate::connections::{self, Connection};
+use crate::door::Door;
 use crate::gate::Gates;
 use crate::metrics::{self, Metrics};
 use crate::plans::Plans;
@@ -86,26 +85,22 @@ impl QueryService {
     pub fn service(
         &self,
         authenticator: Authenticator,
-    ) -> InterceptedService<FlightServiceServer<impl FlightService + use<>>, Door> {
+    ) -> Door<FlightServiceServer<impl FlightService + use<>>> {
         /// A statement, or a row of parameters, with room to spare.
         const MESSAGE_BYTES: usize = 1 << 20;
         let flight = flight::Flight { shared: Arc::clone(&self.shared) };
         let server = FlightServiceServer::new(flight).max_decoding_message_size(MESSAGE_BYTES);
-        let door = Door { authenticator, shared: Arc::clone(&self.shared) };
-        InterceptedService::new(server, door)
+        Door::new(server, authenticator, Arc::clone(&self.shared))
     }
 
     /// The service of gate figures, for the same; its queries have the bounds that all
     /// have together.
-    pub fn gates(
-        &self,
-        authenticator: Authenticator,
-    ) -> InterceptedService<GateServer<impl Gate + use<>>, Door> {
+    pub fn gates(&self, authenticator: Authenticator) -> Door<GateServer<impl Gate + use<>>> {
         /// A thousand names, with room to spare.
         const MESSAGE_BYTES: usize = 512 << 10;
         let gates = Gates { shared: Arc::clone(&self.shared) };
         let server = GateServer::new(gates).max_decoding_message_size(MESSAGE_BYTES);
-        InterceptedService::new(server, Door { authenticator, shared: Arc::clone(&self.shared) })
+        Door::new(server, authenticator, Arc::clone(&self.shared))
     }
 
     /// The connections that a listener brings, within their bounds.
@@ -158,51 +153,11 @@ impl Shared {
     }
 }
 
-/// Lets in who may ask, before any call is looked at.
-#[derive(Clone)]
-pub struct Door {
-    authenticator: Authenticator,
-    shared: Arc<Shared>,
-}
-
-/// The account that asks, among the extensions of a request.
-#[derive(Debug, Clone)]
-pub(crate) struct Principal(pub(crate) String);
-
-impl Principal {
-    pub(crate) fn of(extensions: &Extensions) -> Result<String, Status> {
-        let Self(principal) =
-            extensions.get().ok_or_else(|| Status::unauthenticated("nobody was asked who asks"))?;
-        Ok(principal.clone())
-    }
-}
-
-impl Interceptor for Door {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        let principal = self.authenticator.principal(request.metadata()).inspect_err(|status| {
-            self.shared.metrics.unauthenticated.inc();
-            let peer = request.remote_addr();
-            tracing::warn!(?peer, reason = status.message(), "call refused");
-        })?;
-        request.extensions_mut().insert(Principal(principal));
-        Ok(request)
-    }
-}
-
 impl fmt::Debug for QueryService {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("QueryService")
             .field("session", &self.shared.session)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Door {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Door")
-            .field("authenticator", &self.authenticator)
             .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 //! Why a token is not taken.
 
+use tonic::Status;
+
 /// The cluster cannot be asked at all.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -26,7 +28,7 @@ pub enum Refusal {
         reason: String,
     },
     /// Its account is elsewhere.
-    #[error("the token is of `{account}`, which is in none of the namespaces of stations")]
+    #[error("the token is of `{account}`, and tokens of its namespace are not taken here")]
     Namespace {
         /// Whose it is.
         account: String,
@@ -43,4 +45,16 @@ pub enum Refusal {
         /// What the API server or the network said.
         reason: String,
     },
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let message = refusal.to_string();
+        match refusal {
+            // Nobody said that the token is wrong.
+            Refusal::Unavailable { .. } => Self::unavailable(message),
+            Refusal::Unknown { .. } => Self::unauthenticated(message),
+            Refusal::Namespace { .. } | Refusal::Unbound { .. } => Self::permission_denied(message),
+        }
+    }
 }

@@ -6,6 +6,9 @@
 //! one are the operator's to say. So a station cannot pass for another, nor a canary
 //! for a stable one.
 //!
+//! [`Cluster`] knows both; [`Reviewer`] only whose a token is, for those who take no
+//! rows.
+//!
 //! It must never ask twice for what it was told minutes ago: the API server is
 //! everybody's, and stations come back all at once.
 
@@ -22,9 +25,9 @@ use kube::{Client, Config};
 pub use assignment::Assignment;
 pub use bearer::Bearer;
 pub use error::{Error, Refusal};
+pub use reviewer::Reviewer;
 
 use assignment::Records;
-use reviewer::Reviewer;
 
 /// Whose tokens are taken.
 #[derive(Debug, Clone)]
@@ -36,7 +39,8 @@ pub struct Settings {
     pub namespaces: BTreeSet<String>,
 }
 
-/// The cluster that this process belongs to; clones share it.
+/// The cluster that this process belongs to, as its API server and its operator know
+/// it; clones share it.
 #[derive(Debug, Clone)]
 pub struct Cluster {
     reviewer: Arc<Reviewer>,
@@ -49,13 +53,10 @@ impl Cluster {
     ///
     /// Must be called inside a tokio runtime.
     pub async fn of_this_process(settings: Settings) -> Result<Self, Error> {
-        let config = Config::infer().await.map_err(|source| Error::Config(Box::new(source)))?;
-        Ok(Self::new(Client::try_from(config).map_err(Error::Client)?, settings))
-    }
-
-    fn new(client: Client, settings: Settings) -> Self {
+        let client = client().await?;
         let records = Records::start(client.clone(), settings.namespaces.clone());
-        Self { reviewer: Arc::new(Reviewer::new(client, settings)), records: Arc::new(records) }
+        let reviewer = Reviewer::new(client, settings);
+        Ok(Self { reviewer: Arc::new(reviewer), records: Arc::new(records) })
     }
 
     /// Whose token it is. Asks the API server at most once in five minutes.
@@ -68,4 +69,9 @@ impl Cluster {
     pub async fn assignment(&self, bearer: &Bearer) -> Option<Assignment> {
         self.records.assignment(bearer).await
     }
+}
+
+async fn client() -> Result<Client, Error> {
+    let config = Config::infer().await.map_err(|source| Error::Config(Box::new(source)))?;
+    Client::try_from(config).map_err(Error::Client)
 }

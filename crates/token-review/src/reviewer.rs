@@ -11,7 +11,7 @@ use kube::{Api, Client};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout};
 
-use crate::{Bearer, Refusal, Settings};
+use crate::{Bearer, Error, Refusal, Settings, client};
 
 /// How long an answer is good. A token dies with its pod, and a pod's streams too.
 const KEPT: Duration = Duration::from_mins(5);
@@ -24,8 +24,8 @@ const AT_ONCE: usize = 8;
 /// A projected token has about 1,200 bytes.
 const LONGEST_TOKEN: usize = 16 << 10;
 
-/// Asks the API server.
-pub(crate) struct Reviewer {
+/// Says whose a token is.
+pub struct Reviewer {
     reviews: Api<TokenReview>,
     settings: Settings,
     asking: Semaphore,
@@ -40,12 +40,21 @@ struct Entry {
 }
 
 impl Reviewer {
+    /// Asks the API server of `KUBECONFIG` or of the pod that this process runs in, and
+    /// not yet.
+    ///
+    /// Must be called inside a tokio runtime.
+    pub async fn of_this_process(settings: Settings) -> Result<Self, Error> {
+        Ok(Self::new(client().await?, settings))
+    }
+
     pub(crate) fn new(client: Client, settings: Settings) -> Self {
         let (asking, known) = (Semaphore::new(AT_ONCE), Mutex::default());
         Self { reviews: Api::all(client), settings, asking, known }
     }
 
-    pub(crate) async fn review(&self, token: &str) -> Result<Bearer, Refusal> {
+    /// Whose token it is. Asks the API server at most once in five minutes.
+    pub async fn review(&self, token: &str) -> Result<Bearer, Refusal> {
         // Three parts with points between (RFC 7519): nothing else is worth asking.
         if token.len() > LONGEST_TOKEN || token.split('.').count() != 3 {
             let (audience, reason) = (self.settings.audience.clone(), "it is no JWT".to_owned());

@@ -10,17 +10,15 @@ use prometheus::Registry;
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tracing::{error, info};
-use trigpoint_collector::{Collector, Settings};
+use trigpoint_collector::{Authenticator, Collector, Settings};
 use trigpoint_process::admin::{self, Admin};
 use trigpoint_process::{Failure, Phase, Shutdown, duration, limits, tls};
+use trigpoint_token_review::Cluster;
 
+use crate::accounts::{AccountFlags, Accounts};
 use crate::annotation::AnnotationFlags;
 use crate::data_directory::DataDirectory;
 use crate::maintenance;
-
-mod station_tokens;
-
-use station_tokens::StationTokens;
 
 /// How long connections may outlive the last acknowledgement.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
@@ -53,7 +51,7 @@ pub(crate) struct Options {
     #[arg(long, env = "TRIGPOINT_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     #[command(flatten)]
-    stations: StationTokens,
+    accounts: AccountFlags,
     /// A finished test is in the tables after this time [default: 2s, in a bucket 5s]
     #[arg(
         long,
@@ -82,7 +80,7 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     limits::raise_open_files();
-    let authenticator = options.stations.authenticator().await?;
+    let authenticator = authenticator(options.accounts.load()?).await?;
     let databases = options.annotation.databases()?;
     options.data.make()?;
     let certificate = match (&options.tls_cert, &options.tls_key) {
@@ -148,6 +146,16 @@ async fn serve(
     };
     shutdown.advance(Phase::Done);
     served.map_err(Failure::from)
+}
+
+async fn authenticator(accounts: Accounts) -> Result<Authenticator, Failure> {
+    Ok(match accounts {
+        Accounts::File(tokens) => Authenticator::Tokens(tokens),
+        Accounts::Pods(settings, tokens) => {
+            let cluster = Cluster::of_this_process(settings).await.map_err(Failure::usage)?;
+            Authenticator::Cluster { cluster, tokens }
+        }
+    })
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

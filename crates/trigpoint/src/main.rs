@@ -1,5 +1,6 @@
 //! `trigpoint`: the command line and every program by subcommand.
 
+mod accounts;
 mod annotation;
 mod collector;
 mod command;

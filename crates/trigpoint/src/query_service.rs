@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::Registry;
@@ -10,10 +11,11 @@ use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tracing::{error, info};
 use trigpoint_process::admin::{self, Admin};
-use trigpoint_process::tokens::Tokens;
 use trigpoint_process::{Failure, Phase, Shutdown, limits, listen, tls};
 use trigpoint_query::{Authenticator, QueryService};
+use trigpoint_token_review::Reviewer;
 
+use crate::accounts::{AccountFlags, Accounts};
 use crate::data_directory::DataDirectory;
 
 mod flags;
@@ -50,9 +52,8 @@ pub(crate) struct Options {
     /// Private key of the certificate in PEM format
     #[arg(long, env = "TRIGPOINT_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// File with a line `ACCOUNT TOKEN` for each token that clients may show
-    #[arg(long, env = "TRIGPOINT_TOKEN_FILE", value_name = "FILE")]
-    token_file: PathBuf,
+    #[command(flatten)]
+    accounts: AccountFlags,
     #[command(flatten)]
     queries: QueryFlags,
     /// Only say whether the configuration is good
@@ -62,7 +63,7 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     limits::raise_open_files();
-    let tokens = Tokens::load(&options.token_file).map_err(Failure::usage)?;
+    let authenticator = authenticator(options.accounts.load()?).await?;
     options.data.make()?;
     let certificate = match (&options.tls_cert, &options.tls_key) {
         (Some(chain), Some(key)) => tls::load(chain, key),
@@ -92,8 +93,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     });
     let incoming = TcpIncoming::from(clients).with_nodelay(Some(true));
     let serving = trigpoint_query::transport()
-        .add_service(service.service(Authenticator::Tokens(tokens.clone())))
-        .add_service(service.gates(Authenticator::Tokens(tokens)))
+        .add_service(service.service(authenticator.clone()))
+        .add_service(service.gates(authenticator))
         .serve_with_incoming_shutdown(
             tls::handshakes(service.connections(incoming), tls_config),
             shutdown.reached(Phase::Flushing),
@@ -123,6 +124,16 @@ async fn serve(
     };
     shutdown.advance(Phase::Done);
     served.map_err(Failure::from)
+}
+
+async fn authenticator(accounts: Accounts) -> Result<Authenticator, Failure> {
+    Ok(match accounts {
+        Accounts::File(tokens) => Authenticator::Tokens(tokens),
+        Accounts::Pods(settings, tokens) => {
+            let reviewer = Reviewer::of_this_process(settings).await.map_err(Failure::usage)?;
+            Authenticator::Pods { reviewer: Arc::new(reviewer), tokens }
+        }
+    })
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {

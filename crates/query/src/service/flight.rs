@@ -30,7 +30,8 @@ use prost::bytes::Bytes;
 use tonic::{Request, Response, Status, Streaming};
 use trigpoint_lake::Relation;
 
-use super::{Principal, Shared};
+use super::Shared;
+use crate::door::Principal;
 use crate::handle::{self, Handle};
 use crate::{catalog, execution, keys, planning, shape, sql_info, status, types};
 

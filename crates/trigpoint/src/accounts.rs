@@ -1,25 +1,24 @@
-//! Whose tokens a collector takes.
+//! Whose tokens a service takes, as its command line says.
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use trigpoint_collector::Authenticator;
 use trigpoint_process::Failure;
 use trigpoint_process::tokens::Tokens;
-use trigpoint_token_review::{Cluster, Settings};
+use trigpoint_token_review::Settings;
 
 /// At least one of the two ways.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Stations")]
-pub(super) struct StationTokens {
-    /// File with a line `ACCOUNT TOKEN` for each token that stations may show
+#[command(next_help_heading = "Accounts")]
+pub(crate) struct AccountFlags {
+    /// File with a line `ACCOUNT TOKEN` for each token that may be shown
     #[arg(
-        long,
+        long = "token-file",
         env = "TRIGPOINT_TOKEN_FILE",
         value_name = "FILE",
         required_unless_present = "audience"
     )]
-    token_file: Option<PathBuf>,
+    file: Option<PathBuf>,
     /// Take tokens of pods for this audience, such as trigpoint-collector, if the API
     /// server of this Kubernetes cluster says that they are good
     #[arg(
@@ -29,8 +28,8 @@ pub(super) struct StationTokens {
         requires = "namespaces"
     )]
     audience: Option<String>,
-    /// Namespaces in which stations run: any pod of a cluster may have a token for any
-    /// audience. More than once or with commas for several
+    /// Namespaces of those pods: any pod of a cluster may have a token for any audience.
+    /// More than once or with commas for several
     #[arg(
         long = "token-review-namespaces",
         env = "TRIGPOINT_TOKEN_REVIEW_NAMESPACES",
@@ -41,17 +40,23 @@ pub(super) struct StationTokens {
     namespaces: Vec<String>,
 }
 
-impl StationTokens {
-    /// Must be called inside a tokio runtime.
-    pub(super) async fn authenticator(&self) -> Result<Authenticator, Failure> {
-        let tokens = self.token_file.as_deref().map(Tokens::load).transpose();
+/// Who may come.
+pub(crate) enum Accounts {
+    /// Whoever has a token of the file.
+    File(Tokens),
+    /// Pods, and whoever has a token of the file if there is one.
+    Pods(Settings, Option<Tokens>),
+}
+
+impl AccountFlags {
+    pub(crate) fn load(&self) -> Result<Accounts, Failure> {
+        let tokens = self.file.as_deref().map(Tokens::load).transpose();
         let tokens = tokens.map_err(Failure::usage)?;
         let Some(audience) = self.audience.clone() else {
             let tokens = tokens.context("name a token file, or the audience of pods' tokens");
-            return Ok(Authenticator::Tokens(tokens.map_err(Failure::Usage)?));
+            return Ok(Accounts::File(tokens.map_err(Failure::Usage)?));
         };
         let namespaces = self.namespaces.iter().cloned().collect();
-        let cluster = Cluster::of_this_process(Settings { audience, namespaces }).await;
-        Ok(Authenticator::Cluster { cluster: cluster.map_err(Failure::usage)?, tokens })
+        Ok(Accounts::Pods(Settings { audience, namespaces }, tokens))
     }
 }
