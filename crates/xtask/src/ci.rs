@@ -46,6 +46,7 @@ const STAGES: &[Stage] = &[
     ("published queries, short", |_| prove::short("research")),
     ("SQL over the network, short", |_| prove::short("flight-sql")),
     ("gates of a rollout, short", |_| prove::short("gates")),
+    ("charts", |_| prove::short("charts")),
     ("fuzzing, short", |_| prove::short("fuzz")),
 ];
 

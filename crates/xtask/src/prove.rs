@@ -48,6 +48,7 @@ const SUITES: &[(&str, &[&str])] = &[
     ("gates", &["gates"]),
     ("definitions", &["definitions"]),
     ("tokens", &["tokens"]),
+    ("charts", &["charts"]),
 ];
 
 const FUZZ_TARGETS: &[&str] = &[
@@ -147,6 +148,10 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
         }
         "definitions" | "tokens" => {
             test.env("KUBERNETES_BIN", tools::kubernetes()?);
+        }
+        "charts" => {
+            test.env("KUBERNETES_BIN", tools::kubernetes()?);
+            test.env("KUBERNETES_SCHEMAS_PYTHON", tools::kubernetes_schemas()?);
         }
         _ => {}
     }

@@ -33,6 +33,8 @@ const ENGINES: [&str; 9] = [
     "matplotlib==3.11.2",
     "adbc-driver-flightsql==1.13.0",
 ];
+/// JSON schemas of every kind of Kubernetes, and a strict validator.
+const KUBERNETES_SCHEMAS: [&str; 1] = ["kubernetes-validate==1.37.0"];
 const FLIGHT_SQL_JDBC: (&str, &str) = (
     "org.apache.arrow:flight-sql-jdbc-driver:18.3.0",
     "org/apache/arrow/flight-sql-jdbc-driver/18.3.0/flight-sql-jdbc-driver-18.3.0.jar",
@@ -120,13 +122,22 @@ pub(crate) fn address_modules() -> Result<PathBuf> {
     Ok(folder.join("node_modules"))
 }
 
-/// Other engines for Delta tables, in an environment of their own; the path of
-/// its Python.
+/// Other engines for Delta tables; the path of their Python.
 pub(crate) fn engines() -> Result<PathBuf> {
-    let folder = cache()?.join("engines");
+    python("engines", &ENGINES)
+}
+
+/// Kubernetes' schemas; the path of their Python.
+pub(crate) fn kubernetes_schemas() -> Result<PathBuf> {
+    python("kubernetes-schemas", &KUBERNETES_SCHEMAS)
+}
+
+/// Packages of Python in an environment of their own; the path of its Python.
+fn python(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = cache()?.join(name);
     let python = folder.join("bin/python");
     let installed = folder.join("installed");
-    let wanted = ENGINES.join("\n");
+    let wanted = packages.join("\n");
     if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
@@ -135,7 +146,7 @@ pub(crate) fn engines() -> Result<PathBuf> {
         run(program("python3", &["-m", "venv"]).arg(&folder))?;
     }
     let mut pip = Command::new(&python);
-    run(pip.args(["-m", "pip", "install", "--quiet"]).args(ENGINES))?;
+    run(pip.args(["-m", "pip", "install", "--quiet"]).args(packages))?;
     fs::write(&installed, wanted).with_context(|| format!("write `{}`", installed.display()))?;
     Ok(python)
 }

@@ -1,0 +1,38 @@
+{{- /* Rules that several policies share. Each is one entry of ingress or egress. */ -}}
+
+{{- /* Names are asked wherever the cluster keeps its DNS, node-local caches included. */ -}}
+{{- define "trigpoint.network.dns" -}}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+{{- end -}}
+
+{{- /* No selector finds the API server. */ -}}
+{{- define "trigpoint.network.apiServer" -}}
+- ports:
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+{{- end -}}
+
+{{- /* Whoever reads metrics, at the ports `.ports`. */ -}}
+{{- define "trigpoint.network.monitoring" -}}
+- from:
+    - namespaceSelector:
+        {{- if .root.Values.networkPolicy.monitoringNamespace }}
+        matchLabels:
+          kubernetes.io/metadata.name: {{ .root.Values.networkPolicy.monitoringNamespace }}
+        {{- else }} {}
+        {{- end }}
+  ports:
+    {{- range .ports }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+{{- end -}}
+
+{{- /* The store of the tables may be anywhere. */ -}}
+{{- define "trigpoint.network.store" -}}
+- to:
+    - ipBlock: {cidr: 0.0.0.0/0}
+    - ipBlock: {cidr: "::/0"}
+{{- end -}}
