@@ -33,10 +33,28 @@ pub struct Admin {
 /// `/readyz` stays 200 in lame duck: a terminating pod gets the traffic of
 /// clients it still serves only while it reports ready.
 pub async fn serve(listener: TcpListener, admin: Admin) -> io::Result<()> {
+    serve_watched(listener, admin, || Ok(())).await
+}
+
+/// As [`serve`], where the process may be alive and yet do its work no more:
+/// `/livez` is 503 with what `liveness` says is wrong, and whoever watches the
+/// process starts it again.
+pub async fn serve_watched(
+    listener: TcpListener,
+    admin: Admin,
+    liveness: impl Fn() -> Result<(), String> + Clone + Send + Sync + 'static,
+) -> io::Result<()> {
+    let live = move || {
+        let answer = match liveness() {
+            Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
+            Err(wrong) => (StatusCode::SERVICE_UNAVAILABLE, format!("{wrong}\n")),
+        };
+        std::future::ready(answer)
+    };
     let shutdown = admin.shutdown.clone();
     let router = Router::new()
         .route("/metrics", get(metrics))
-        .route("/livez", get(|| async { "ok\n" }))
+        .route("/livez", get(live))
         .route("/readyz", get(ready))
         .route("/drain", post(drain))
         .route("/version", get(|| async { json(&serde_json::json!({ "version": VERSION })) }))

@@ -159,7 +159,7 @@ pub(crate) fn site(
     node: &Node,
 ) -> Option<(Wait, bool)> {
     let site = node.site.as_ref()?;
-    let most = situation.desired.rollout.max_in_flight_per_site;
+    let most = situation.desired.rollout.max_parallel_per_site;
     let takes_down = node.ready_pod().is_some();
     let mut in_flight = Vec::new();
     let mut dead = Vec::new();

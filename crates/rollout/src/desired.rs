@@ -117,7 +117,7 @@ pub struct Rollout {
     /// A test through the public path is part of verifying a station.
     pub requires_self_test: bool,
     /// Stations of one site in flight, at most.
-    pub max_in_flight_per_site: usize,
+    pub max_parallel_per_site: usize,
     /// When nodes may be taken for a new revision; empty: always.
     pub windows: Vec<Window>,
     /// No new claim; what is in flight is finished.

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 use trigpoint_process::{Failure, telemetry};
 
 use crate::{
-    annotation, collector, completions, export, gate, lake, query, query_service, series,
-    speedtest, standalone, tables, trace, version,
+    annotation, collector, completions, export, fleet, gate, lake, operator, query, query_service,
+    series, speedtest, standalone, tables, trace, version,
 };
 
 /// A measurement station for the internet: run it, test against it, query what it saw
@@ -32,6 +32,8 @@ enum Command {
     Tables(tables::Options),
     Collector(collector::Options),
     QueryService(query_service::Options),
+    Operator(Box<operator::Options>),
+    Fleet(fleet::Options),
     Version(version::Options),
     Completions(completions::Options),
 }
@@ -40,7 +42,9 @@ impl CommandLine {
     /// Runs the subcommand on a runtime of its own.
     pub(crate) fn run(self) -> Result<(), Failure> {
         self.telemetry.init(match self.command {
-            Command::Collector(_) | Command::QueryService(_) => telemetry::SERVICE,
+            Command::Collector(_) | Command::QueryService(_) | Command::Operator(_) => {
+                telemetry::SERVICE
+            }
             _ => telemetry::PERSON,
         });
         let runtime = tokio::runtime::Runtime::new()?;
@@ -58,6 +62,8 @@ impl CommandLine {
                 Command::Tables(options) => tables::run(&options),
                 Command::Collector(options) => collector::run(options).await,
                 Command::QueryService(options) => query_service::run(options).await,
+                Command::Operator(options) => Box::pin(operator::run(*options)).await,
+                Command::Fleet(options) => fleet::run(options).await,
                 Command::Version(options) => version::run(&options),
                 Command::Completions(options) => completions::run(&options),
             }

@@ -36,6 +36,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("trigpoint-collector", 3, &[]),
     ("trigpoint-query", 3, &[]),
     ("trigpoint-archive", 3, &[]),
+    ("trigpoint-operator", 3, &[]),
     ("trigpoint", 4, &[]),
     ("trigpoint-station", 4, &[]),
     ("trigpoint-testkit", 1, &[]),
@@ -63,7 +64,7 @@ const RESTRICTED: &[(&str, &[&str])] = &[
     ("deltalake", &["trigpoint-lake"]),
     ("arrow", &["trigpoint-lake", "trigpoint-collector", "trigpoint-query"]),
     ("arrow-flight", &["trigpoint-query"]),
-    ("kube", &["trigpoint-crd", "trigpoint-token-review"]),
+    ("kube", &["trigpoint-crd", "trigpoint-operator", "trigpoint-token-review"]),
     ("netlink-sys", &["trigpoint-sockdiag"]),
 ];
 

@@ -49,6 +49,7 @@ const SUITES: &[(&str, &[&str])] = &[
     ("definitions", &["definitions"]),
     ("tokens", &["tokens"]),
     ("charts", &["charts"]),
+    ("operator", &["operator", "fleet"]),
 ];
 
 const FUZZ_TARGETS: &[&str] = &[
@@ -146,7 +147,7 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
             test.env("ENGINES_PYTHON", tools::engines()?);
             test.env("FLIGHT_SQL_JDBC", tools::flight_sql_jdbc()?);
         }
-        "definitions" | "tokens" => {
+        "definitions" | "operator" | "tokens" => {
             test.env("KUBERNETES_BIN", tools::kubernetes()?);
         }
         "charts" => {

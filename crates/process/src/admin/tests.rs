@@ -63,3 +63,15 @@ async fn drain_starts_the_way_out_and_done_ends_the_endpoint() {
     endpoint.shutdown.advance(Phase::Done);
     endpoint.task.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_process_that_works_no_more_says_so_although_it_answers() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let admin = Admin { registry: Registry::new(), shutdown: Shutdown::new() };
+    let liveness = || Err("the watch of Pod is silent for 400 s".to_owned());
+    tokio::spawn(serve_watched(listener, admin, liveness));
+    let answer = request(address, "GET", "/livez").await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.ends_with("the watch of Pod is silent for 400 s\n"), "{answer}");
+}

@@ -384,7 +384,7 @@ fn desired(setup: &Setup, first: &Revision) -> Desired {
             node_deadline: seconds(60),
             min_ready: seconds(5),
             requires_self_test: setup.requires_self_test,
-            max_in_flight_per_site: 1,
+            max_parallel_per_site: 1,
             windows: if setup.has_windows { hourly() } else { Vec::new() },
             paused: false,
             skip_gates: None,

@@ -1,0 +1,85 @@
+//! The operator's metrics.  Labels are words of ours, never names of objects.
+
+use prometheus::core::Collector;
+use prometheus::{
+    GaugeVec, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    /// By what is written, as in `patch Node`.
+    pub(crate) writes: IntCounterVec,
+    /// By how the round ended.
+    pub(crate) rounds: IntCounterVec,
+    pub(crate) plan_seconds: Histogram,
+    pub(crate) stream_age: GaugeVec,
+    pub(crate) is_leader: IntGauge,
+    /// By state, over all fleets.
+    pub(crate) nodes: IntGaugeVec,
+    pub(crate) paused_fleets: IntGauge,
+}
+
+impl Metrics {
+    /// Makes the metrics and adds them to `registry`.
+    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counters = |name: &str, help: &str, label: &str| {
+            registered(registry, IntCounterVec::new(Opts::new(name, help), &[label])?)
+        };
+        let gauge = |name: &str, help: &str| registered(registry, IntGauge::new(name, help)?);
+        Ok(Self {
+            writes: counters(
+                "trigpoint_operator_writes_total",
+                "Writes to the API server.",
+                "request",
+            )?,
+            rounds: counters(
+                "trigpoint_operator_rounds_total",
+                "Rounds over one fleet, by how they ended.",
+                "outcome",
+            )?,
+            plan_seconds: registered(
+                registry,
+                Histogram::with_opts(
+                    HistogramOpts::new(
+                        "trigpoint_operator_plan_seconds",
+                        "Time from the stores to the plan of one fleet.",
+                    )
+                    .buckets(prometheus::exponential_buckets(0.000_5, 2.0, 12)?),
+                )?,
+            )?,
+            stream_age: registered(
+                registry,
+                GaugeVec::new(
+                    Opts::new(
+                        "trigpoint_operator_stream_age_seconds",
+                        "Time since a watch last made progress.",
+                    ),
+                    &["kind"],
+                )?,
+            )?,
+            is_leader: gauge(
+                "trigpoint_operator_leader",
+                "1 while this operator holds the lease.",
+            )?,
+            nodes: registered(
+                registry,
+                IntGaugeVec::new(
+                    Opts::new("trigpoint_operator_nodes", "Nodes of all fleets, by state."),
+                    &["state"],
+                )?,
+            )?,
+            paused_fleets: gauge(
+                "trigpoint_operator_paused_fleets",
+                "Fleets that do not go on until somebody changes something.",
+            )?,
+        })
+    }
+}
+
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: C,
+) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}

@@ -1,0 +1,82 @@
+//! What the stores hold, as the planner sees it.
+
+pub(crate) mod facts;
+pub(crate) mod node;
+pub(crate) mod pod;
+mod probe;
+mod record;
+mod revision;
+pub(crate) mod self_test;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::ResourceExt as _;
+use trigpoint_rollout::{Observed, Time};
+
+pub(crate) use facts::of_probes;
+pub(crate) use record::drain_of;
+
+use crate::asked::Asked;
+use crate::error::Stop;
+use crate::view::View;
+use crate::{ledger, names, selector};
+
+/// All that is seen of a fleet.
+pub(crate) fn observed(view: &View, asked: &Asked, now: Time) -> Result<Observed, Stop> {
+    let (ledger, ledger_version) = ledger::read(view.ledger.as_deref())?;
+    let stations = stations(view);
+    let mut nodes = BTreeMap::new();
+    for node in &view.nodes {
+        let name = node.name_any();
+        if is_concerned(view, node, stations.contains_key(&name)) {
+            let pods = stations.get(&name).map(Vec::as_slice).unwrap_or_default();
+            nodes.insert(name, node::present(view, asked, node, pods));
+        }
+    }
+    for record in &view.records {
+        let name = &record.spec.node_name;
+        if !view.nodes.iter().any(|node| node.name_any() == *name) {
+            let pods = stations.get(name).map(Vec::as_slice).unwrap_or_default();
+            nodes.insert(name.clone(), node::vanished(view, asked, record, pods, now));
+        }
+    }
+    Ok(Observed {
+        nodes,
+        revisions: revision::revisions(view, asked),
+        ledger,
+        ledger_version,
+        is_collector_up: asked.is_collector_up,
+    })
+}
+
+/// The selector matches it and no other fleet was first, or it carries a label or a
+/// pod of the fleet.
+fn is_concerned(view: &View, node: &k8s_openapi::api::core::v1::Node, has_pod: bool) -> bool {
+    let is_labelled = node::label(node).is_some_and(|label| label.fleet() == view.fleet.name_any());
+    let is_free = !view.taken.contains(&node.name_any());
+    let is_selected = selector::matches(&view.fleet.spec.node_selector, node.labels());
+    has_pod || is_labelled || (is_free && is_selected)
+}
+
+/// Station pods by the node that they are on, or are to be on.
+fn stations(view: &View) -> BTreeMap<String, Vec<&k8s_openapi::api::core::v1::Pod>> {
+    let mut stations: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for pod in view.pods_for(names::STATION) {
+        if let Some(node) = pod::node(pod) {
+            stations.entry(node.to_owned()).or_default().push(pod.as_ref());
+        }
+    }
+    stations
+}
+
+/// Names of the waves whose selector matches the node.
+fn waves(view: &View, labels: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let waves = &view.fleet.spec.rollout.waves;
+    waves
+        .iter()
+        .filter(|wave| wave.nodes.as_ref().is_some_and(|nodes| selector::matches(nodes, labels)))
+        .map(|wave| wave.name.clone())
+        .collect()
+}

@@ -1,0 +1,84 @@
+//! A node.
+
+use k8s_openapi::api::core::v1::{Node as ApiNode, Pod as ApiPod};
+use kube::ResourceExt as _;
+use trigpoint_crd::{MeasurementNode, REVISION_LABEL, conditions};
+use trigpoint_rollout::{Node, Presence, Reason, Revision, Time};
+
+use super::{pod, record, waves};
+use crate::asked::Asked;
+use crate::selector;
+use crate::time;
+use crate::view::View;
+
+/// A node that is there.
+pub(super) fn present(view: &View, asked: &Asked, node: &ApiNode, pods: &[&ApiPod]) -> Node {
+    let spec = &view.fleet.spec;
+    let labels = node.labels();
+    let record = view.record(&node.name_any());
+    Node {
+        uid: node.uid().unwrap_or_default(),
+        version: node.resource_version().unwrap_or_default(),
+        is_selected: selector::matches(&spec.node_selector, labels),
+        presence: if is_ready(node) { Presence::Ready } else { Presence::NotReady },
+        is_cordoned: node.spec.as_ref().is_some_and(|spec| spec.unschedulable == Some(true)),
+        label: label(node),
+        site: labels.get(&spec.site_label).cloned(),
+        kernel: kernel(node),
+        waves: waves(view, labels),
+        record: record.map(|record| record::record(view, record, Some(node))),
+        pods: pods.iter().map(|pod| pod::pod(view, asked, pod)).collect(),
+    }
+}
+
+/// A node of which only its record is left.
+pub(super) fn vanished(
+    view: &View,
+    asked: &Asked,
+    record: &MeasurementNode,
+    pods: &[&ApiPod],
+    now: Time,
+) -> Node {
+    Node {
+        uid: record.spec.node_uid.clone(),
+        version: String::new(),
+        is_selected: false,
+        presence: Presence::Vanished { since: vanished_at(record).unwrap_or(now) },
+        is_cordoned: false,
+        label: None,
+        site: None,
+        kernel: None,
+        waves: waves(view, &std::collections::BTreeMap::new()),
+        record: Some(record::record(view, record, None)),
+        pods: pods.iter().map(|pod| pod::pod(view, asked, pod)).collect(),
+    }
+}
+
+/// Since when the node is gone, as its record says.
+pub(crate) fn vanished_at(record: &MeasurementNode) -> Option<Time> {
+    let conditions = &record.status.as_ref()?.conditions;
+    conditions
+        .iter()
+        .find(|condition| {
+            condition.type_ == conditions::node::RUNNING
+                && condition.reason == Reason::NodeVanished.as_str()
+        })
+        .map(|condition| time::from_api(&condition.last_transition_time))
+}
+
+/// The value of our label, of whatever fleet.
+pub(super) fn label(node: &ApiNode) -> Option<Revision> {
+    node.labels().get(REVISION_LABEL).map(Revision::new)
+}
+
+fn is_ready(node: &ApiNode) -> bool {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.is_some_and(|conditions| {
+        conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    })
+}
+
+fn kernel(node: &ApiNode) -> Option<String> {
+    let info = node.status.as_ref()?.node_info.as_ref()?;
+    (!info.kernel_version.is_empty()).then(|| info.kernel_version.clone())
+}

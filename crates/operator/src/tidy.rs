@@ -1,0 +1,133 @@
+//! What is kept in order beside the rollout: the Service, probes and tests that
+//! nobody needs any more, records of nodes that are long gone.
+
+use chrono::TimeDelta;
+use k8s_openapi::api::core::v1::Service;
+use kube::ResourceExt as _;
+use kube::api::{Patch, PatchParams};
+use serde_json::Value;
+
+use crate::act::Actor;
+use crate::error::Stop;
+use crate::observed::node::vanished_at;
+use crate::observed::pod::{OneShot, created_at, one_shot, revision};
+use crate::observed::self_test;
+use crate::{names, render};
+
+/// For so long people can look at what became of a node.
+const KEPT: TimeDelta = TimeDelta::hours(24);
+
+impl Actor<'_> {
+    /// Makes the fleet's Service as the fleet says, over whatever a person made of
+    /// those fields.
+    pub(crate) async fn keep_service(&self) -> Result<(), Stop> {
+        let Some(wanted) = render::service(&self.view.fleet) else { return Ok(()) };
+        let name = wanted.name_any();
+        let found = self.view.services.iter().find(|service| service.name_any() == name);
+        let unwritable = |error: serde_json::Error| {
+            Stop::Invalid(format!("the Service cannot be written: {error}"))
+        };
+        let mut apply = serde_json::to_value(&wanted).map_err(unwritable)?;
+        if let Some(found) = found {
+            let found = serde_json::to_value(found.as_ref()).map_err(unwritable)?;
+            if holds(&found, &apply) {
+                return Ok(());
+            }
+        }
+        apply["apiVersion"] = "v1".into();
+        apply["kind"] = "Service".into();
+        self.hands.turn("apply Service").await?;
+        let parameters = PatchParams::apply(names::FIELD_MANAGER).force();
+        self.hands
+            .api::<Service>(&self.view.namespace())
+            .patch(&name, &parameters, &Patch::Apply(apply))
+            .await
+            .map(drop)
+            .map_err(|source| Stop::of(format!("apply the Service `{name}`"), source))
+    }
+
+    /// Deletes what has served its purpose.
+    pub(crate) async fn tidy(&self) -> Result<(), Stop> {
+        for pod in self.view.pods.iter().filter(|pod| self.is_waste(pod)) {
+            self.delete(pod.as_ref()).await?;
+        }
+        for record in &self.view.records {
+            if vanished_at(record).is_some_and(|since| since + KEPT <= self.now) {
+                self.delete(record.as_ref()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A test that found addresses rewritten keeps its node from another station, which
+    /// would only find the same, until facts are found out again anyway.
+    fn is_evidence(&self, test: &k8s_openapi::api::core::v1::Pod) -> bool {
+        let recheck = self.view.fleet.spec.qualification.recheck.0;
+        let node_uid = test.annotations().get(names::NODE_UID);
+        self_test::rewritten(test) == Some(true)
+            && self.view.nodes.iter().any(|node| node.uid().as_ref() == node_uid)
+            && created_at(test) + recheck > self.now
+    }
+
+    /// A test of a pod that is gone, or a probe of a revision that no node has or
+    /// is to have.
+    fn is_waste(&self, pod: &k8s_openapi::api::core::v1::Pod) -> bool {
+        let view = self.view;
+        if pod.metadata.deletion_timestamp.is_some() || one_shot(pod) == OneShot::Running {
+            return false;
+        }
+        match pod.labels().get(names::COMPONENT).map(String::as_str) {
+            Some(names::SELF_TEST) => {
+                let tested = pod.labels().get(names::TESTED_POD);
+                let is_gone = !view.pods.iter().any(|other| other.uid().as_ref() == tested);
+                is_gone && !self.is_evidence(pod)
+            }
+            Some(names::PROBE) => {
+                let revision = revision(pod);
+                let node_uid = pod.annotations().get(names::NODE_UID);
+                !view.daemon_sets.iter().any(|set| set.name_any() == revision.as_str())
+                    || !view.nodes.iter().any(|node| node.uid().as_ref() == node_uid)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether everything that is wanted is in what is found; a server adds defaults
+/// to objects, and nothing to lists of ours.
+fn holds(found: &Value, wanted: &Value) -> bool {
+    match (found, wanted) {
+        (Value::Object(found), Value::Object(wanted)) => wanted
+            .iter()
+            .all(|(name, wanted)| found.get(name).is_some_and(|found| holds(found, wanted))),
+        (Value::Array(found), Value::Array(wanted)) => {
+            found.len() == wanted.len()
+                && found.iter().zip(wanted).all(|(found, wanted)| holds(found, wanted))
+        }
+        (found, wanted) => found == wanted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::holds;
+
+    #[test]
+    fn defaults_of_the_server_are_no_difference_and_edits_are() {
+        let wanted = json!({"spec": {"type": "NodePort", "ports": [{"port": 80}]}});
+        let stored = json!({"spec": {
+            "type": "NodePort",
+            "clusterIP": "10.96.0.9",
+            "ports": [{"port": 80, "nodePort": 30123}],
+        }});
+        assert!(holds(&stored, &wanted));
+        let mut edited = stored.clone();
+        edited["spec"]["ports"][0]["port"] = json!(81);
+        assert!(!holds(&edited, &wanted));
+        edited = stored.clone();
+        edited["spec"]["ports"].as_array_mut().unwrap().push(json!({"port": 22}));
+        assert!(!holds(&edited, &wanted));
+    }
+}

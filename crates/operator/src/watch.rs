@@ -1,0 +1,239 @@
+//! What the operator watches: one stream per kind and namespace, each with its own
+//! back-off, and with a clock that tells when it last made progress.
+//!
+//! kube's `watcher` passes bookmarks over in silence, so that in a quiet cluster
+//! nobody could tell a stream that has nothing to say from one that is dead
+//! (stackabletech/trino-operator#936); here each bookmark is progress.
+
+mod follow;
+mod health;
+mod store;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Service};
+use kube::{Api, Client, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use trigpoint_crd::{MeasurementFleet, MeasurementNode};
+
+pub(crate) use health::Health;
+use store::Store;
+
+use crate::names;
+use crate::settings::Settings;
+use crate::view::View;
+
+/// All streams and what they have brought.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    fleets: Watched<MeasurementFleet>,
+    nodes: Watched<Node>,
+    records: Watched<MeasurementNode>,
+    pods: Watched<Pod>,
+    revisions: Watched<ControllerRevision>,
+    daemon_sets: Watched<DaemonSet>,
+    services: Watched<Service>,
+    ledgers: Watched<ConfigMap>,
+    changed: Arc<Notify>,
+    _tasks: JoinSet<()>,
+}
+
+/// The objects of one kind, of all namespaces that are watched.
+#[derive(Debug)]
+struct Watched<K> {
+    stores: Vec<Arc<Store<K>>>,
+}
+
+impl<K> Watched<K> {
+    fn all(&self) -> Vec<Arc<K>> {
+        self.stores.iter().flat_map(|store| store.all()).collect()
+    }
+
+    fn is_filled(&self) -> bool {
+        self.stores.iter().all(|store| store.is_filled())
+    }
+}
+
+/// What one stream is made of.
+struct Starter<'a> {
+    client: &'a Client,
+    namespaces: &'a [String],
+    health: &'a Health,
+    changed: &'a Arc<Notify>,
+    tasks: &'a mut JoinSet<()>,
+}
+
+impl Starter<'_> {
+    fn namespaced<K>(&mut self, kind: &'static str, labels: Option<&str>) -> Watched<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
+    {
+        let apis: Vec<Api<K>> = match self.namespaces {
+            [] => vec![Api::all(self.client.clone())],
+            names => names.iter().map(|name| Api::namespaced(self.client.clone(), name)).collect(),
+        };
+        let stores =
+            apis.into_iter().map(|api| self.one(kind, api, labels, trim_metadata)).collect();
+        Watched { stores }
+    }
+
+    fn one<K>(
+        &mut self,
+        kind: &'static str,
+        api: Api<K>,
+        labels: Option<&str>,
+        trim: fn(&mut K),
+    ) -> Arc<Store<K>>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
+        let store = Arc::new(Store::new());
+        let stream = follow::Stream {
+            kind,
+            api,
+            labels: labels.map(str::to_owned),
+            trim,
+            store: Arc::clone(&store),
+            pulse: self.health.pulse(kind),
+            changed: Arc::clone(self.changed),
+        };
+        self.tasks.spawn(stream.run());
+        store
+    }
+}
+
+impl Streams {
+    /// Starts to watch; must be called inside a tokio runtime.
+    pub(crate) fn start(client: &Client, settings: &Settings, health: &Health) -> Self {
+        let changed = Arc::new(Notify::new());
+        let mut tasks = JoinSet::new();
+        let mut starter = Starter {
+            client,
+            namespaces: &settings.namespaces,
+            health,
+            changed: &changed,
+            tasks: &mut tasks,
+        };
+        let component =
+            |component: &str| format!("{},{}={component}", names::FLEET, names::COMPONENT);
+        let nodes = starter.one("Node", Api::all(client.clone()), None, trim_node);
+        Self {
+            fleets: starter.namespaced("MeasurementFleet", None),
+            nodes: Watched { stores: vec![nodes] },
+            records: starter.namespaced("MeasurementNode", None),
+            pods: starter.namespaced("Pod", Some(names::FLEET)),
+            revisions: starter.namespaced("ControllerRevision", Some(&component(names::RECORD))),
+            daemon_sets: starter.namespaced("DaemonSet", Some(names::FLEET)),
+            services: starter.namespaced("Service", Some(names::FLEET)),
+            ledgers: starter.namespaced("ConfigMap", Some(&component(names::LEDGER))),
+            changed,
+            _tasks: tasks,
+        }
+    }
+
+    /// Waits until something changed since the last call.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Whether every stream has brought what there was at its start.
+    pub(crate) fn is_filled(&self) -> bool {
+        self.fleets.is_filled()
+            && self.nodes.is_filled()
+            && self.records.is_filled()
+            && self.pods.is_filled()
+            && self.revisions.is_filled()
+            && self.daemon_sets.is_filled()
+            && self.services.is_filled()
+            && self.ledgers.is_filled()
+    }
+
+    pub(crate) fn fleets(&self) -> Vec<Arc<MeasurementFleet>> {
+        self.fleets.all()
+    }
+
+    /// Pods that left since the last call.
+    pub(crate) fn departed(&self) -> Vec<Arc<Pod>> {
+        self.pods.stores.iter().flat_map(|store| store.take_departed()).collect()
+    }
+
+    /// What there is of one fleet.
+    pub(crate) fn view(&self, fleet: &Arc<MeasurementFleet>, departed: &[Arc<Pod>]) -> View {
+        let name = fleet.name_any();
+        let namespace = fleet.namespace();
+        let of_others = own(&self.records, |record| {
+            record.namespace() == namespace && record.spec.fleet != name
+        });
+        View {
+            nodes: self.nodes.all(),
+            records: own(&self.records, |record| {
+                record.namespace() == namespace && record.spec.fleet == name
+            }),
+            pods: own(&self.pods, |pod| is_of(pod, namespace.as_ref(), &name)),
+            departed: departed.iter().map(|pod| Pod::clone(pod)).collect(),
+            revisions: own(&self.revisions, |object| is_of(object, namespace.as_ref(), &name)),
+            daemon_sets: own(&self.daemon_sets, |set| is_of(set, namespace.as_ref(), &name)),
+            services: own(&self.services, |object| is_of(object, namespace.as_ref(), &name)),
+            ledger: own(&self.ledgers, |object| {
+                is_of(object, namespace.as_ref(), &name)
+                    && object.name_any() == names::ledger(&name)
+            })
+            .pop(),
+            taken: of_others.iter().map(|record| record.spec.node_name.clone()).collect(),
+            rival: self.fleets().iter().find_map(|other| rival(fleet, other)),
+            fleet: Arc::clone(fleet),
+        }
+    }
+}
+
+/// The namespace of another fleet, if it has the same name and is older.
+fn rival(fleet: &MeasurementFleet, other: &MeasurementFleet) -> Option<String> {
+    let age = |fleet: &MeasurementFleet| (fleet.creation_timestamp(), fleet.namespace());
+    let is_older = fleet.name_any() == other.name_any()
+        && fleet.namespace() != other.namespace()
+        && age(other) < age(fleet);
+    is_older.then(|| other.namespace().unwrap_or_default())
+}
+
+fn own<K>(watched: &Watched<K>, is_own: impl Fn(&K) -> bool) -> Vec<Arc<K>> {
+    let mut objects = watched.all();
+    objects.retain(|object| is_own(object));
+    objects
+}
+
+/// Whether an object is labelled as one of that fleet.
+pub(crate) fn is_of(
+    object: &impl kube::ResourceExt,
+    namespace: Option<&String>,
+    fleet: &str,
+) -> bool {
+    object.meta().namespace.as_ref() == namespace
+        && object.labels().get(names::FLEET).is_some_and(|name| name == fleet)
+}
+
+/// Who wrote which field is most of an object, and of no use here.
+fn trim_metadata<K: Resource>(object: &mut K) {
+    object.meta_mut().managed_fields = None;
+}
+
+/// Names of images are most of a node.
+fn trim_node(node: &mut Node) {
+    trim_metadata(node);
+    node.metadata.annotations = None;
+    if let Some(status) = &mut node.status {
+        status.images = None;
+        status.volumes_in_use = None;
+        status.volumes_attached = None;
+    }
+}

@@ -1,0 +1,131 @@
+//! What the rows say decides whether a rollout goes on.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use trigpoint_operator::fleet::Word;
+use trigpoint_operator::{Answering, Gates};
+use trigpoint_testkit::Directory;
+use trigpoint_wire::gate::{MeasureRequest, MeasureResponse, Verdict};
+
+use crate::cluster::Cluster;
+use crate::running::{Door, Running};
+use crate::{is_up_to_date, three_more_rounds, until};
+
+/// A query service that always answers the same.
+#[derive(Debug)]
+struct Service {
+    verdict: Verdict,
+    asked: Mutex<Vec<MeasureRequest>>,
+}
+
+impl Gates for Service {
+    fn measure(&self, asked: MeasureRequest) -> Answering<'_> {
+        self.asked.lock().unwrap().push(asked);
+        let mut answer = MeasureResponse {
+            value: Some(9.0),
+            samples: 120,
+            explanation: "9 of 1,000 tests failed".to_owned(),
+            ..MeasureResponse::default()
+        };
+        answer.set_verdict(self.verdict);
+        Box::pin(std::future::ready(Ok(answer)))
+    }
+}
+
+struct Canary {
+    cluster: Cluster,
+    operator: Running,
+    service: Arc<Service>,
+    stable: String,
+    _directory: Directory,
+}
+
+/// A fleet whose canary has a new image, and is judged so.
+fn canary(verdict: Verdict, changes: &Value) -> Canary {
+    let directory = Directory::new();
+    let mut cluster = Cluster::start(&directory);
+    cluster.add_node_with("canary", &json!({"station": "true", "canary": "true"}));
+    cluster.add_node("node-1", true);
+    let mut spec = json!({
+        "rollout": {"waves": [
+            {"name": "canary", "nodes": {"matchLabels": {"canary": "true"}}, "bake": "0s",
+             "gates": ["failures"]},
+            {"name": "everywhere", "percent": 100, "bake": "0s"},
+        ]},
+        "gates": [{
+            "name": "failures", "metric": "FailedTestsPerThousand", "limit": 5,
+            "inconclusiveLimit": 0,
+        }],
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        spec["rollout"][name] = value.clone();
+    }
+    cluster.apply_fleet(&spec);
+    let service = Arc::new(Service { verdict, asked: Mutex::default() });
+    let gates: Arc<dyn Gates> = Arc::<Service>::clone(&service);
+    let operator = Running::behind(&cluster, "one", Door::open(), Some(gates));
+    // Nothing is judged before there is something to compare with.
+    let stable = until(&mut cluster, "the fleet serves", |c| is_up_to_date(c, 2));
+    assert!(service.asked.lock().unwrap().is_empty());
+    cluster.change_fleet(&json!({"template": {"image": "example.org/trigpoint:2"}}));
+    Canary { cluster, operator, service, stable, _directory: directory }
+}
+
+#[track_caller]
+fn until_paused(canary: &mut Canary, reason: &str) -> String {
+    until(&mut canary.cluster, "the fleet is paused", |cluster| {
+        let condition = cluster.condition("Paused");
+        let is_so = condition["status"] == "True" && condition["reason"] == reason;
+        is_so.then(|| condition["message"].as_str().unwrap().to_owned())
+    })
+}
+
+#[test]
+fn a_canary_that_fails_its_gate_pauses_the_fleet_and_no_other_node_is_touched() {
+    let mut canary = canary(Verdict::Fail, &json!({}));
+    let said = until_paused(&mut canary, "GateFailed");
+    assert!(said.contains("`failures`") && said.contains('9'), "{said}");
+    three_more_rounds(&mut canary.cluster, &canary.operator);
+    assert_eq!(canary.cluster.label("node-1"), Some(canary.stable.clone()));
+    assert_eq!(canary.cluster.image("canary").as_deref(), Some("example.org/trigpoint:2"));
+    assert_eq!(canary.cluster.releases(), 1);
+    let status = canary.cluster.fleet_status();
+    assert_eq!(status["gates"][0]["verdict"], "Fail", "{status}");
+    assert_eq!(canary.cluster.condition("GatesPassed")["status"], "False");
+    assert!(canary.cluster.events().contains(&"GateFailed".to_owned()));
+    // It asked for what the fleet says, of the two revisions.
+    let asked = canary.service.asked.lock().unwrap();
+    assert_eq!(asked[0].baseline_revision, canary.stable);
+    assert_eq!(asked[0].revision, status["targetRevision"].as_str().unwrap());
+}
+
+#[test]
+fn with_rollback_a_canary_that_fails_returns_to_the_stable_revision() {
+    let mut canary = canary(Verdict::Fail, &json!({"onFailure": "Rollback"}));
+    until(&mut canary.cluster, "the canary was released twice, and is back", |cluster| {
+        let is_back = cluster.image("canary").as_deref() == Some("example.org/trigpoint:1");
+        (is_back && cluster.releases() == 2).then_some(())
+    });
+    three_more_rounds(&mut canary.cluster, &canary.operator);
+    assert_eq!(canary.cluster.releases(), 2);
+    assert_eq!(canary.cluster.label("node-1"), Some(canary.stable));
+}
+
+#[test]
+fn too_few_samples_are_no_pass_and_a_person_may_answer_for_them() {
+    let mut canary = canary(Verdict::Inconclusive, &json!({}));
+    until_paused(&mut canary, "GateInconclusive");
+    three_more_rounds(&mut canary.cluster, &canary.operator);
+    assert_eq!(canary.cluster.releases(), 1);
+    canary.operator.say(&Word::Approve { wave: "canary".to_owned() });
+    until(&mut canary.cluster, "the fleet goes on", |c| is_up_to_date(c, 2));
+    assert_eq!(canary.cluster.image("node-1").as_deref(), Some("example.org/trigpoint:2"));
+}
+
+#[test]
+fn a_canary_that_passes_its_gate_lets_the_rest_follow() {
+    let mut canary = canary(Verdict::Pass, &json!({}));
+    until(&mut canary.cluster, "the second revision is everywhere", |c| is_up_to_date(c, 2));
+    assert!(canary.cluster.events().contains(&"GatePassed".to_owned()));
+}
