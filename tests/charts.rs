@@ -1,6 +1,6 @@
 //! The chart `charts/trigpoint`: every case of its `ci/` folder in Helm 3 and 4,
 //! against Kubernetes' schemas and in a real API server; what it refuses; the rights
-//! that it grants; whether the programs know their arguments; and the document that speaks of its alerts.
+//! that it grants; whether the programs know their arguments; and the documents that speak of its alerts and of conditions.
 //!
 //! `cargo xtask prove charts`.
 
@@ -8,6 +8,8 @@
 
 #[path = "charts/accepted.rs"]
 mod accepted;
+#[path = "charts/admission.rs"]
+mod admission;
 #[path = "charts/arguments.rs"]
 mod arguments;
 #[path = "charts/cases.rs"]

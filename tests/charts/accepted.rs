@@ -11,7 +11,7 @@ use crate::render::{Helm, NAMESPACE, cases};
 
 /// Applies a case as its release would be, in a namespace that admits only pods
 /// without privilege.
-fn install(server: &ApiServer, directory: &Directory, case: &Path) {
+pub(crate) fn install(server: &ApiServer, directory: &Directory, case: &Path) {
     let namespace = json!({
         "apiVersion": "v1",
         "kind": "Namespace",

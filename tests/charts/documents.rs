@@ -1,10 +1,39 @@
-//! `docs/operations.md` has an entry for each alert.
+//! `docs/operations.md` has an entry for each alert, condition and reason.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use trigpoint_crd::conditions::{fleet, node};
+use trigpoint_rollout::Reason;
+
 use crate::render::{ROOT, cases, objects};
+
+const CONDITIONS: &[&str] = &[
+    fleet::READY,
+    fleet::PROGRESSING,
+    fleet::PAUSED,
+    fleet::QUALIFIED,
+    fleet::GATES_PASSED,
+    fleet::DEGRADED,
+    node::QUALIFIED,
+    node::RUNNING,
+    node::DRAINING,
+    node::FAILED,
+];
+
+/// Reasons that the planner does not have.
+const OTHER_REASONS: &[&str] = &[
+    fleet::reason::SECRET_MISSING,
+    fleet::reason::GATES_SKIPPED,
+    fleet::reason::CRD_TOO_OLD,
+    node::reason::ALL_RULES_FULFILLED,
+    node::reason::STATION_READY,
+    node::reason::STATION_NOT_READY,
+    node::reason::NOT_ASSIGNED,
+    node::reason::IMAGE_PULL_FAILED,
+    node::reason::CRASH_LOOP,
+];
 
 fn document() -> String {
     fs::read_to_string(Path::new(ROOT).join("docs/operations.md")).unwrap()
@@ -42,6 +71,24 @@ fn every_alert_has_an_entry_of_its_name_and_every_entry_an_alert() {
         .map(str::to_owned)
         .collect();
     assert_eq!(alerts, entries);
+}
+
+#[test]
+fn every_condition_and_every_reason_is_explained() {
+    let document = document();
+    let rows: BTreeSet<&str> = document
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(word, _)| word)
+        .collect();
+    let reasons = Reason::ALL.iter().map(|reason| reason.as_str());
+    let words = reasons.chain(CONDITIONS.iter().copied()).chain(OTHER_REASONS.iter().copied());
+    let missing: Vec<&str> = words.filter(|word| !rows.contains(word)).collect();
+    assert_eq!(
+        missing,
+        [] as [&str; 0],
+        "no row of a table in docs/operations.md begins with them"
+    );
 }
 
 /// An alert on a metric that nobody has would never come.

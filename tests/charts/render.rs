@@ -77,7 +77,7 @@ pub(crate) fn cases() -> Vec<PathBuf> {
     let mut cases: Vec<PathBuf> =
         folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
-    assert!(cases.len() >= 5, "{cases:?}");
+    assert!(cases.len() >= 6, "{cases:?}");
     cases
 }
 

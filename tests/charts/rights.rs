@@ -1,17 +1,50 @@
 //! What the chart grants: the whole list, so that a further right is a change here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::render::{case, cases, objects, pod};
 
-/// Of each case: whether pods have their tokens reviewed.
-const TOKEN_REVIEW: &[(&str, &[&str])] = &[
-    ("bare", &[]),
-    ("volume", &["tokenreviews.authentication.k8s.io: create"]),
-    ("object-store", &["tokenreviews.authentication.k8s.io: create"]),
+/// Beyond namespaces.
+const CLUSTER: &[(&str, &[&str])] = &[
+    (
+        "operator",
+        &[
+            "customresourcedefinitions.apiextensions.k8s.io \
+             (measurementfleets.trigpoint.dev measurementnodes.trigpoint.dev): get",
+            "nodes: get list patch watch",
+        ],
+    ),
+    ("token-review", &["tokenreviews.authentication.k8s.io: create"]),
 ];
+
+/// Of the operator, in its own namespace.
+const OWN: &[&str] = &[
+    "events.events.k8s.io: create",
+    "leases.coordination.k8s.io (trigpoint-operator): get update",
+    "leases.coordination.k8s.io: create",
+    "secrets (trigpoint-authority trigpoint-tls): get update",
+    "secrets: create",
+];
+
+/// Of the operator, in each namespace of stations.
+const STATIONS: &[&str] = &[
+    "configmaps: create get list update watch",
+    "controllerrevisions.apps: create delete list patch watch",
+    "daemonsets.apps: create delete list patch update watch",
+    "events.events.k8s.io: create",
+    "measurementfleets.trigpoint.dev/status: update",
+    "measurementfleets.trigpoint.dev: get list patch watch",
+    "measurementnodes.trigpoint.dev/status: patch update",
+    "measurementnodes.trigpoint.dev: create delete list patch watch",
+    "pods: create delete get list watch",
+    "services: create list patch watch",
+];
+
+/// Of the collector, in each namespace of stations.
+const RECORDS: &[&str] =
+    &["measurementfleets.trigpoint.dev: list", "measurementnodes.trigpoint.dev: get"];
 
 fn words(value: &Value) -> Vec<String> {
     let mut words: Vec<String> = value
@@ -54,12 +87,45 @@ fn set(rights: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_one_right_is_to_have_tokens_reviewed() {
-    for (name, expected) in TOKEN_REVIEW {
-        let objects = objects(&case(name));
-        assert_eq!(of_kind(&objects, "Role").count(), 0);
-        let granted: BTreeSet<String> = of_kind(&objects, "ClusterRole").flat_map(rights).collect();
-        assert_eq!(granted, set(expected), "{name}");
+fn the_rights_are_these_and_no_others() {
+    let objects = objects(&case("quick-start"));
+    let of = |kind: &str| -> BTreeMap<String, BTreeSet<String>> {
+        of_kind(&objects, kind)
+            .map(|role| (role["metadata"]["name"].as_str().unwrap().to_owned(), rights(role)))
+            .collect()
+    };
+    let cluster: BTreeMap<_, _> = CLUSTER
+        .iter()
+        .map(|(name, rights)| (format!("trigpoint-trigpoint-{name}"), set(rights)))
+        .collect();
+    assert_eq!(of("ClusterRole"), cluster);
+    let roles = [
+        ("trigpoint-collector", RECORDS),
+        ("trigpoint-operator", OWN),
+        ("trigpoint-stations", STATIONS),
+    ]
+    .map(|(name, rights)| (name.to_owned(), set(rights)));
+    assert_eq!(of("Role"), BTreeMap::from(roles));
+}
+
+#[test]
+fn rights_in_namespaces_end_where_stations_end() {
+    let objects = objects(&case("several-namespaces"));
+    for kind in ["Role", "RoleBinding"] {
+        let places: BTreeSet<(&str, &str)> = of_kind(&objects, kind)
+            .map(|role| {
+                let metadata = &role["metadata"];
+                (metadata["name"].as_str().unwrap(), metadata["namespace"].as_str().unwrap())
+            })
+            .collect();
+        let expected = [
+            ("measurement-operator", "trigpoint"),
+            ("measurement-stations", "edge"),
+            ("measurement-stations", "backbone"),
+            ("measurement-collector", "edge"),
+            ("measurement-collector", "backbone"),
+        ];
+        assert_eq!(places, BTreeSet::from(expected), "{kind}");
     }
 }
 
@@ -81,6 +147,27 @@ fn only_who_has_rights_has_a_token_of_the_api_server() {
             });
             let has_token = !has_no_token && pod["automountServiceAccountToken"] != false;
             assert_eq!(has_token, bound.contains(account), "{account} in {}", case.display());
+        }
+    }
+}
+
+/// Whoever has no station in the cluster gives no right but to review the tokens of
+/// those that ask.
+#[test]
+fn without_the_operator_there_is_one_right() {
+    let objects = objects(&case("stations-elsewhere"));
+    assert_eq!(of_kind(&objects, "Role").count(), 0);
+    let of_cluster: Vec<_> = of_kind(&objects, "ClusterRole").map(rights).collect();
+    assert_eq!(of_cluster, [set(&["tokenreviews.authentication.k8s.io: create"])]);
+}
+
+/// Made certificates need rights that given ones do not.
+#[test]
+fn given_certificates_take_every_right_on_secrets_away() {
+    let objects = objects(&case("cloud-identity"));
+    for kind in ["Role", "ClusterRole"] {
+        for role in of_kind(&objects, kind) {
+            assert!(!rights(role).iter().any(|right| right.starts_with("secrets")), "{role}");
         }
     }
 }

@@ -66,7 +66,7 @@ fn every_unknown_value_is_refused_by_its_name() {
     let schema = schema();
     let mut places = Vec::new();
     objects(&schema, &schema, &[], &mut places);
-    assert!(places.len() > 12, "{places:?}");
+    assert!(places.len() > 15, "{places:?}");
     for (place, values) in places {
         let said = refusal(&directory, &values);
         assert!(said.contains("'unknown' not allowed"), "at `{place}`: {said}");
@@ -83,17 +83,25 @@ fn a_wrong_value_is_refused_with_its_place() {
         (json!({"lake": {"pvc": {"size": "lots"}}}), "/lake/pvc/size"),
         (json!({"image": {"digest": "sha256:short"}}), "/image/digest"),
         (json!({"image": {"pullPolicy": "Sometimes"}}), "/image/pullPolicy"),
+        (json!({"operator": {"replicas": 0}}), "/operator/replicas"),
+        (json!({"operator": {"extraArgs": ["check-config"]}}), "/operator/extraArgs/0"),
         (json!({"query": {"memory": "2GB"}}), "/query/memory"),
         (json!({"query": {"time": "5 minutes"}}), "/query/time"),
         (json!({"collector": {"keepDays": 0}}), "/collector/keepDays"),
         (json!({"collector": {"service": {"type": "ExternalName"}}}), "/collector/service/type"),
+        (json!({"stationNamespaces": ["edge"]}), "/stationNamespaces/0"),
+        (json!({"stationNamespaces": [{"create": true}]}), "/stationNamespaces/0"),
+        (
+            json!({"networkPolicy": {"clusterRanges": ["10.0.0.1"]}}),
+            "/networkPolicy/clusterRanges/0",
+        ),
         (json!({"networkPolicy": {"apiServerPorts": [0]}}), "/networkPolicy/apiServerPorts/0"),
+        (json!({"stationPriority": 2_000_000_000}), "/stationPriority"),
         (json!({"test": {"server": "station.example"}}), "/test/server"),
         (json!({"test": {"server": "ws://station.example/?key=value"}}), "/test/server"),
-        (json!({"query": {"extraArgs": ["check-config"]}}), "/query/extraArgs/0"),
-        (json!({"collector": {"replicas": 0}}), "/collector/replicas"),
-        (json!({}), "/certificates/secretName"),
-        (json!({}), "/collector/accountsSecret"),
+        (json!({"operator": {"enabled": false}}), "/certificates/secretName"),
+        (json!({"operator": {"enabled": false}}), "/collector/accountsSecret"),
+        (json!({"certificates": {"secretName": "given"}}), "/certificates/configMap"),
     ] {
         let said = refusal(&directory, &values);
         assert!(said.contains(place), "{values}: {said}");

@@ -31,6 +31,36 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name (.root.Chart.Version | replace "+" "_") }}
 {{- end -}}
 
+{{- /* Names of the station namespaces, with commas between. */ -}}
+{{- define "trigpoint.stationNamespaces" -}}
+{{- $names := list -}}
+{{- range .Values.stationNamespaces }}{{ $names = append $names .name }}{{ end -}}
+{{- $names | default (list .Release.Namespace) | join "," -}}
+{{- end -}}
+
+{{- define "trigpoint.serverSecret" -}}
+{{- .Values.certificates.secretName | default (printf "%s-tls" (include "trigpoint.fullname" .)) -}}
+{{- end -}}
+
+{{- /* ConfigMap in each station namespace with the authorities by which stations know
+the collector: the operator's own, or one that somebody else keeps there. */ -}}
+{{- define "trigpoint.bundle" -}}
+{{- if .Values.certificates.secretName -}}
+{{- .Values.certificates.configMap -}}
+{{- else -}}
+{{- printf "%s-authority" (include "trigpoint.fullname" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* By which collector and query service are reached. */ -}}
+{{- define "trigpoint.serverNames" -}}
+{{- $names := list -}}
+{{- range list (include "trigpoint.collectorHost" .) (include "trigpoint.queryHost" .) -}}
+{{- $names = concat $names (list . (printf "%s.cluster.local" .)) -}}
+{{- end -}}
+{{- concat $names .Values.certificates.names | join "," -}}
+{{- end -}}
+
 {{- define "trigpoint.collectorHost" -}}
 {{- printf "%s-collector.%s.svc" (include "trigpoint.fullname" .) .Release.Namespace -}}
 {{- end -}}

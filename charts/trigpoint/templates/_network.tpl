@@ -30,6 +30,37 @@
     {{- end }}
 {{- end -}}
 
+{{- /* Pods of a component, wherever they are seen from. */ -}}
+{{- define "trigpoint.network.component" -}}
+- namespaceSelector:
+    matchLabels:
+      kubernetes.io/metadata.name: {{ .root.Release.Namespace }}
+  podSelector:
+    matchLabels:
+      {{- include "trigpoint.selector" . | nindent 6 }}
+{{- end -}}
+
+{{- /* Stations and their probes, in every station namespace. */ -}}
+{{- define "trigpoint.network.stations" -}}
+- namespaceSelector:
+    matchExpressions:
+      - key: kubernetes.io/metadata.name
+        operator: In
+        values: [{{ include "trigpoint.stationNamespaces" . | replace "," ", " }}]
+  podSelector:
+    {{- include "trigpoint.network.stationPods" . | nindent 4 }}
+{{- end -}}
+
+{{- /* As the operator labels them. */ -}}
+{{- define "trigpoint.network.stationPods" -}}
+matchLabels:
+  app.kubernetes.io/managed-by: trigpoint-operator
+matchExpressions:
+  - key: app.kubernetes.io/component
+    operator: In
+    values: [station, probe]
+{{- end -}}
+
 {{- /* The store of the tables may be anywhere. */ -}}
 {{- define "trigpoint.network.store" -}}
 - to:

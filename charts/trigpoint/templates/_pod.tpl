@@ -92,11 +92,15 @@ readinessProbe:
           expirationSeconds: 3600
 {{- end -}}
 
-{{- /* Of the authority that signed the certificates, without their key. */ -}}
+{{- /* Of the authority that signed the certificates, without their key. With
+`.isOptional`, a pod starts before there is one. */ -}}
 {{- define "trigpoint.authorityVolume" -}}
 - name: authority
   secret:
-    secretName: {{ .Values.certificates.secretName }}
+    secretName: {{ include "trigpoint.serverSecret" .root }}
+    {{- if .isOptional }}
+    optional: true
+    {{- end }}
     items:
       - key: ca.crt
         path: ca.crt

@@ -57,7 +57,7 @@ envFrom:
   emptyDir: {}
 - name: certificate
   secret:
-    secretName: {{ .Values.certificates.secretName }}
+    secretName: {{ include "trigpoint.serverSecret" . }}
     items:
       - key: tls.crt
         path: tls.crt

@@ -2,7 +2,7 @@
 service is in the collector's pod. */ -}}
 {{- define "trigpoint.reviewsTokens" -}}
 {{- $isWithQueries := and (eq .root.Values.lake.mode "pvc") .root.Values.query.enabled -}}
-{{- if or (eq .component "query") $isWithQueries }}true{{ end -}}
+{{- if or .root.Values.operator.enabled (eq .component "query") $isWithQueries }}true{{ end -}}
 {{- end -}}
 
 {{- /* An account that may at most ask the API server whose token it was shown. */ -}}

@@ -1,5 +1,7 @@
-//! What is made from `proto/` and from the types of `crates/crd`, committed so
-//! that neither a build nor an installation needs a generator.
+//! What is made from `proto/`, from the types of `crates/crd` and from the charts,
+//! committed so that neither a build nor an installation needs a generator.
+
+mod manifests;
 
 use anyhow::{Result, bail};
 
@@ -12,7 +14,12 @@ pub(crate) struct Options {
     pub(crate) check: bool,
 }
 
-const GENERATED: &[&str] = &["crates/wire/src/generated", "charts/trigpoint-crds/files"];
+const GENERATED: &[&str] = &[
+    "crates/wire/src/generated",
+    "charts/trigpoint-crds/files",
+    "manifests/2-definitions.yaml",
+    "manifests/3-trigpoint.yaml",
+];
 
 pub(crate) fn run_check() -> Result<()> {
     run_with(true)
@@ -30,6 +37,7 @@ fn run_with(check: bool) -> Result<()> {
         "--manifest-path",
         "tools/codegen/Cargo.toml",
     ]))?;
+    manifests::write()?;
     if check {
         // Not `git diff`, which does not see a file that was never added.
         let mut status = program("git", &["status", "--porcelain", "--"]);

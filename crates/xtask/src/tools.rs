@@ -3,7 +3,7 @@
 
 mod kubernetes;
 
-pub(crate) use kubernetes::kubernetes;
+pub(crate) use kubernetes::{helm, kubernetes};
 
 use std::fs;
 use std::path::PathBuf;

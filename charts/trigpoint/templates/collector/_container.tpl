@@ -8,7 +8,14 @@
     - --admin-listen={{ .Values.listen }}:9401
     - --tls-cert=/etc/trigpoint/tls/tls.crt
     - --tls-key=/etc/trigpoint/tls/tls.key
+    {{- if .Values.operator.enabled }}
+    # Any pod of a cluster may have a token for any audience, so namespaces count too.
+    - --token-review=trigpoint-collector
+    - --token-review-namespaces={{ include "trigpoint.stationNamespaces" . }}
+    {{- end }}
+    {{- if .Values.collector.accountsSecret }}
     - --token-file=/etc/trigpoint/collector-accounts/accounts
+    {{- end }}
     {{- with .Values.collector.commitAfter }}
     - --commit-after={{ . }}
     {{- end }}
@@ -38,18 +45,22 @@
     {{- toYaml .Values.collector.resources | nindent 4 }}
   volumeMounts:
     {{- include "trigpoint.store.mounts" . | nindent 4 }}
+    {{- if .Values.collector.accountsSecret }}
     - name: collector-accounts
       mountPath: /etc/trigpoint/collector-accounts
       readOnly: true
+    {{- end }}
     {{- with .Values.collector.extraVolumeMounts }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
 {{- end -}}
 
 {{- define "trigpoint.collector.volumes" -}}
+{{- if .Values.collector.accountsSecret }}
 - name: collector-accounts
   secret:
     secretName: {{ .Values.collector.accountsSecret }}
+{{- end }}
 {{- with .Values.collector.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
