@@ -100,7 +100,9 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
     for suite in *suites {
         test.args(["--test", suite]);
     }
-    test.args(["--profile", profile, "--", "--test-threads=1", "--nocapture"]);
+    // An operator waits more than it works: for pods that are ready, for what has passed.
+    let threads = if topic == "operator" { "--test-threads=3" } else { "--test-threads=1" };
+    test.args(["--profile", profile, "--", threads, "--nocapture"]);
     if full {
         test.env("TRIGPOINT_PROVE", "full");
     }
