@@ -11,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::command::{cargo, program, root, run};
+use crate::command::{cargo, output_quietly, program, root, run};
 
 /// Versions of the real peers (shared facts: they are what the field runs).
 const NDT7_CLIENT: &str = "0.3.1";
@@ -73,6 +73,16 @@ pub(crate) fn cache() -> Result<PathBuf> {
 pub(crate) fn build_executables(profile: &str) -> Result<()> {
     let build = ["build", "--workspace", "--bins", "--locked", "--quiet", "--profile", profile];
     run(&mut cargo(&build))
+}
+
+/// Where Cargo puts the executables of a profile: for this machine's target,
+/// which `.cargo/config.toml` names.
+pub(crate) fn built(profile: &str) -> Result<PathBuf> {
+    let said = output_quietly(&mut program("rustc", &["-vV"]))?;
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.context("find the host in what `rustc -vV` says")?;
+    let folder_of_profile = if profile == "dev" { "debug" } else { profile };
+    Ok(target().join(host).join(folder_of_profile))
 }
 
 /// Where cargo puts what it builds.

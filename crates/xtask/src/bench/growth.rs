@@ -17,7 +17,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     tools::build_executables("dev")?;
-    let executable = tools::target().join("debug/trigpoint");
+    let executable = tools::built("dev")?.join("trigpoint");
     let station = Station::standalone(&executable, 1.0)?;
     let mut looks = Vec::new();
     for test in 1..=options.tests {

@@ -39,7 +39,7 @@ impl Executables {
             "trigpoint-testkit",
             "--bins",
         ]))?;
-        let target = tools::target().join("release");
+        let target = tools::built("release")?;
         Ok(Self { station: target.join("trigpoint-station"), peer: target.join("bench-peer") })
     }
 }

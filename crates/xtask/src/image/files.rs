@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::megabytes;
-use crate::command::{cargo, output_quietly, program, run, run_quietly};
+use crate::command::{cargo, program, run, run_quietly};
 use crate::tools;
 
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -20,23 +20,18 @@ const GROUPS: &str = "root:x:0:\nnonroot:x:65532:\n";
 /// Builds the executables and makes the image's root in `folder`.
 pub(crate) fn make(folder: &Path, profile: &str, executables: &[&str]) -> Result<()> {
     tools::debian(&[("objcopy", "binutils"), (CERTIFICATES, "ca-certificates")])?;
-    let target = target()?;
     // Of the whole workspace, so that features are those of every other build.
-    let mut build = cargo(&["build", "--workspace", "--locked", "--quiet"]);
-    build.args(["--target", &target, "--profile", profile]);
+    let mut build = cargo(&["build", "--workspace", "--locked", "--quiet", "--profile", profile]);
     for name in executables {
         build.args(["--bin", name]);
     }
-    // With a target named, build scripts and macros are none of its business.
-    run(build.env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
+    run(&mut build)?;
 
     for name in ["usr/bin", "etc/ssl/certs", "tmp"] {
         let path = folder.join(name);
         fs::create_dir_all(&path).with_context(|| format!("create `{}`", path.display()))?;
     }
-    // Where Cargo puts the profile `dev`.
-    let folder_of_profile = if profile == "dev" { "debug" } else { profile };
-    let built = tools::target().join(target).join(folder_of_profile);
+    let built = tools::built(profile)?;
     for name in executables {
         let (from, to) = (built.join(name), folder.join("usr/bin").join(name));
         // Symbols stay, for the names in a panic's backtrace.
@@ -51,13 +46,6 @@ pub(crate) fn make(folder: &Path, profile: &str, executables: &[&str]) -> Result
     let temporary = folder.join("tmp");
     fs::set_permissions(&temporary, Permissions::from_mode(0o1777))
         .with_context(|| format!("let everybody write in `{}`", temporary.display()))
-}
-
-/// This machine's target: named, since only then build scripts keep their own flags.
-fn target() -> Result<String> {
-    let said = output_quietly(&mut program("rustc", &["-vV"]))?;
-    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).context("find the host in what `rustc -vV` says")
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -25,7 +25,8 @@ pub(super) fn measure(flows: &Path, scale: f64) -> Result<()> {
     }
     let least_flows = (LEAST_FLOWS * scale) as u64;
     report(&data, "as they were committed", least_flows)?;
-    let mut compact = program(&executable("trigpoint"), &["lake", "compact", "--small-files", "1"]);
+    let mut compact =
+        program(&executable("trigpoint")?, &["lake", "compact", "--small-files", "1"]);
     run(compact.arg("--data-dir").arg(&data))?;
     report(&data, "compacted, aim under 40", least_flows)
 }
@@ -48,14 +49,15 @@ fn report(data: &Path, state: &str, least_flows: u64) -> Result<()> {
 /// Speed tests over emulated paths (`benches/flows.rs`).
 fn make(data: &Path, sessions: usize) -> Result<()> {
     tools::debian(&[("ip", "iproute2"), ("ethtool", "ethtool")])?;
-    let mut flows = program(&executable("bench-flows"), &["--trigpoint", &executable("trigpoint")]);
+    let mut flows =
+        program(&executable("bench-flows")?, &["--trigpoint", &executable("trigpoint")?]);
     flows.arg("--sessions").arg(sessions.to_string());
     run(flows.arg("--data-dir").arg(data))
 }
 
 /// One that `tools::build_executables` has built.
-fn executable(name: &str) -> String {
-    tools::target().join("debug").join(name).to_string_lossy().into_owned()
+fn executable(name: &str) -> Result<String> {
+    Ok(tools::built("dev")?.join(name).to_string_lossy().into_owned())
 }
 
 struct Snapshots {
@@ -86,7 +88,7 @@ struct Remove {
 impl Snapshots {
     fn read(data: &Path) -> Result<Self> {
         let sql = "SELECT count(*), count(DISTINCT flow_id) FROM snapshots";
-        let mut query = program(&executable("trigpoint"), &["query", "--format", "csv", sql]);
+        let mut query = program(&executable("trigpoint")?, &["query", "--format", "csv", sql]);
         let text = output(query.arg("--data-dir").arg(data))?;
         let numbers = text.lines().nth(1).and_then(|line| line.split_once(','));
         let (rows, flows) = numbers.with_context(|| format!("read the counts in `{text}`"))?;
