@@ -3,8 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use rcgen::KeyPair;
 use serde_json::{Value, json};
 
 use crate::s3::free_address;
-use crate::{Directory, Finished, Process, Stream, eventually, run};
+use crate::{Administrator, Directory, Finished, Process, eventually, run};
 
 /// Far above what a loaded two-core machine needs: a quiet one takes three seconds.
 const DEADLINE: Duration = Duration::from_mins(3);
@@ -23,9 +22,8 @@ const DEADLINE: Duration = Duration::from_mins(3);
 pub struct ApiServer {
     kubectl: PathBuf,
     kubeconfig: PathBuf,
-    /// Where `kubectl proxy` speaks plain HTTP as a cluster administrator.
-    plain: SocketAddr,
-    _processes: [Process; 3],
+    administrator: Administrator,
+    _processes: [Process; 2],
 }
 
 impl ApiServer {
@@ -49,11 +47,9 @@ impl ApiServer {
             let mut ready = client(&kubectl, &kubeconfig);
             (run(ready.args(["get", "--raw=/readyz"]), DEADLINE).code() == Some(0)).then_some(())
         });
-        let proxy = Process::start(client(&kubectl, &kubeconfig).args(["proxy", "--port=0"]));
-        let plain = proxy.line(Stream::Stdout, DEADLINE, |line| {
-            line.strip_prefix("Starting to serve on ")?.trim().parse().ok()
-        });
-        Self { kubectl, kubeconfig, plain, _processes: [proxy, server, etcd] }
+        let administrator =
+            Administrator::start(client(&kubectl, &kubeconfig), &directory.join("administrator"));
+        Self { kubectl, kubeconfig, administrator, _processes: [server, etcd] }
     }
 
     /// File by which a program comes in as a cluster administrator.
@@ -71,28 +67,7 @@ impl ApiServer {
     /// the status code and the object, or the text, that came back.
     #[track_caller]
     pub fn request(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        self.exchange(method, path, &body)
-            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
-    }
-
-    /// In HTTP 1.0, so that the answer ends with the connection.
-    fn exchange(&self, method: &str, path: &str, body: &str) -> std::io::Result<(u16, Value)> {
-        let mut stream = TcpStream::connect(self.plain)?;
-        write!(
-            stream,
-            "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let Some((status, (_, body))) = status.zip(answer.split_once("\r\n\r\n")) else {
-            return Err(std::io::Error::other(format!("no answer: {answer}")));
-        };
-        // A path that is not served is answered in plain text.
-        Ok((status, serde_json::from_str(body).unwrap_or_else(|_| body.into())))
+        self.administrator.request(method, path, body)
     }
 }
 

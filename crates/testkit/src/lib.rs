@@ -4,6 +4,7 @@
 //! Depends on nothing above the contracts, and no program depends on it.
 #![allow(clippy::missing_panics_doc, reason = "a test kit fails a test by panicking")]
 
+mod administrator;
 mod api_server;
 mod directory;
 mod eventually;
@@ -16,6 +17,7 @@ mod s3;
 mod standalone;
 mod sys;
 
+pub use administrator::Administrator;
 pub use api_server::ApiServer;
 pub use directory::Directory;
 pub use eventually::eventually;
