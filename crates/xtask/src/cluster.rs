@@ -59,6 +59,38 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
 }
 
+/// The cluster for as long as a suite needs it: one that was up before stays.
+pub(crate) struct Lent {
+    layout: Layout,
+    was_up: bool,
+}
+
+impl Lent {
+    /// Starts it, unless it is up, and gives every node an image.
+    pub(crate) fn with_image(archive: &Path) -> Result<Self> {
+        let layout = Layout::find()?;
+        let was_up = layout.folder().exists();
+        up(&layout)?;
+        let lent = Self { layout, was_up };
+        load_image(&lent.layout, archive)?;
+        Ok(lent)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.layout.folder()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if !self.was_up
+            && let Err(error) = removal::remove(&self.layout)
+        {
+            println!("the cluster could not be removed: {error:#}");
+        }
+    }
+}
+
 const PACKAGES: &[(&str, &str)] = &[
     ("busybox", "busybox-static"),
     ("conntrack", "conntrack"),

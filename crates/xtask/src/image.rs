@@ -42,7 +42,11 @@ pub(crate) fn run_options(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Builds it; the path of an OCI archive that holds it.
+/// Builds it with both executables; the path of an OCI archive that holds it.
+pub(crate) fn build(profile: &str) -> Result<PathBuf> {
+    build_with(profile, EXECUTABLES)
+}
+
 fn build_with(profile: &str, executables: &[&str]) -> Result<PathBuf> {
     // What the `Dockerfile` finds as `/image` in its first stage.
     let stage = Stage(tools::target().join("image/stage"));

@@ -9,9 +9,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::builder::PossibleValuesParser;
 
+use crate::cluster::Lent;
 use crate::command::{cargo, root, run, run_and_read};
 use crate::outcome::Outcome;
-use crate::tools;
+use crate::{image, tools};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -50,6 +51,7 @@ const SUITES: &[(&str, &[&str])] = &[
     ("tokens", &["tokens"]),
     ("charts", &["charts"]),
     ("operator", &["operator", "fleet"]),
+    ("kubernetes", &["kubernetes", "kubernetes_rights"]),
 ];
 
 const FUZZ_TARGETS: &[&str] = &[
@@ -106,6 +108,8 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
     if full {
         test.env("TRIGPOINT_PROVE", "full");
     }
+    // Goes with the suite, unless it was up before.
+    let mut cluster = None;
     match topic {
         "lab" | "slow-links" | "truth" | "hostile" | "spool" => {
             tools::debian(&[("tc", "iproute2"), ("ethtool", "ethtool"), ("python3", "python3")])?;
@@ -156,9 +160,17 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
             test.env("KUBERNETES_BIN", tools::kubernetes()?);
             test.env("KUBERNETES_SCHEMAS_PYTHON", tools::kubernetes_schemas()?);
         }
+        "kubernetes" => {
+            let image = image::build(profile)?;
+            let lent = cluster.insert(Lent::with_image(&image)?);
+            test.env("KUBERNETES_CLUSTER", lent.folder());
+            test.env("KUBERNETES_BIN", tools::kubernetes()?);
+            test.env("VERSITYGW", tools::versitygw()?);
+        }
         _ => {}
     }
     let mut outcome = outcome_of(&mut test)?;
+    drop(cluster);
     if topic == "spool" && full {
         // Random histories of a spool on a faulty disk: a plain test runs a few hundred.
         let arguments = ["test", "--workspace", "--locked", "--quiet", "--lib", "tests::model"];

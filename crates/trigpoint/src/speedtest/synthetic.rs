@@ -20,6 +20,16 @@ pub(super) struct Synthetic {
     /// Where to leave the result as JSON, in Kubernetes /dev/termination-log
     #[arg(long, env = "TRIGPOINT_TERMINATION_LOG", value_name = "FILE", requires = "synthetic")]
     termination_log: Option<PathBuf>,
+    /// Addresses of the node that this pod is on, with commas between: many clusters put
+    /// one of them in the place of a pod's own on the way out, as no client's is
+    #[arg(
+        long,
+        env = "TRIGPOINT_NODE_ADDRESSES",
+        value_name = "ADDRESSES",
+        value_delimiter = ',',
+        requires = "synthetic"
+    )]
+    node_addresses: Vec<IpAddr>,
 }
 
 /// What the operator reads.
@@ -39,8 +49,8 @@ struct Outcome<'a> {
     client_address: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seen_address: Option<IpAddr>,
-    /// Whether the station sees another address than the client has; absent if it does
-    /// not say.
+    /// Whether the station sees another address than the client or its node has; absent
+    /// if it does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_address_rewritten: Option<bool>,
 }
@@ -77,8 +87,40 @@ impl Synthetic {
                 + upload.map_or(0, |upload| upload.bytes),
             client_address: summary.client.map(|client| client.own.ip().to_canonical()),
             seen_address: summary.client.map(|client| client.seen.ip().to_canonical()),
-            client_address_rewritten: summary.client.as_ref().map(Client::is_rewritten),
+            client_address_rewritten: summary
+                .client
+                .as_ref()
+                .map(|client| self.is_rewritten(client)),
         };
         Ok(termination::write(path, &outcome)?)
+    }
+
+    /// Whether something between the client's node and the station has put its own
+    /// address in the place of the client's.
+    fn is_rewritten(&self, client: &Client) -> bool {
+        client.is_rewritten() && !self.node_addresses.contains(&client.seen.ip().to_canonical())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_the_clients_own_node_is_no_rewritten_one() {
+        let test = Synthetic {
+            synthetic: None,
+            termination_log: None,
+            node_addresses: vec!["192.0.2.12".parse().unwrap(), "2001:db8::12".parse().unwrap()],
+        };
+        let is_rewritten = |seen: &str| {
+            let own = "10.88.2.7:5000".parse().unwrap();
+            test.is_rewritten(&Client { own, seen: seen.parse().unwrap() })
+        };
+        assert!(!is_rewritten("10.88.2.7:61000"));
+        assert!(!is_rewritten("192.0.2.12:61000"));
+        assert!(!is_rewritten("[::ffff:192.0.2.12]:61000"));
+        // The node of the station: its Service sends clients on under its own name.
+        assert!(is_rewritten("192.0.2.1:61000"));
     }
 }

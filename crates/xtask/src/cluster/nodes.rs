@@ -61,6 +61,11 @@ pub(crate) fn join(layout: &Layout, bin: &Path, processes: &mut Processes) -> Re
             format!("--kubeconfig={}", layout.kubeconfig("kube-proxy").display()),
             format!("--hostname-override={}", node.name),
             format!("--cluster-cidr={PODS}"),
+            // By the address of its network, a pod of another node would count as one
+            // of this, and where addresses are not masqueraded be sent to any pod
+            // of a Service whose traffic stays on the node.
+            "--detect-local-mode=InterfaceNamePrefix".to_owned(),
+            "--pod-interface-name-prefix=veth".to_owned(),
             "--proxy-mode=nftables".to_owned(),
             // The kernel's own values: these are not of a namespace.
             "--conntrack-max-per-core=0".to_owned(),

@@ -1,0 +1,207 @@
+//! A fleet, as a person makes and follows it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use trigpoint_testkit::eventually;
+
+use crate::cluster::{Cluster, DEADLINE, IMAGE, NODES, Node};
+use crate::release::{NAMESPACE, merge};
+
+pub(crate) const STATION: &str = "trigpoint.dev/station";
+const REVISION: &str = "station.trigpoint.node-restriction.kubernetes.io/revision";
+
+pub(crate) struct Fleet<'c> {
+    pub(crate) cluster: &'c Cluster,
+    pub(crate) namespace: &'static str,
+    pub(crate) name: &'static str,
+}
+
+impl<'c> Fleet<'c> {
+    /// A fleet on the nodes that have our label: tests of a second, one wave, and no
+    /// waiting.
+    pub(crate) fn create(
+        cluster: &'c Cluster,
+        namespace: &'static str,
+        name: &'static str,
+        changes: &Value,
+    ) -> Self {
+        let mut fleet = json!({
+            "apiVersion": "trigpoint.dev/v1alpha1",
+            "kind": "MeasurementFleet",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {
+                "nodeSelector": {"matchLabels": {STATION: "true"}},
+                "template": {
+                    "image": IMAGE,
+                    "imagePullPolicy": "Never",
+                    "server": {"args": ["--test-duration=1s"], "cpu": "200m", "memory": "256Mi"},
+                    "traceroute": {"cpu": "50m", "memory": "128Mi"},
+                },
+                "network": {"profile": "service", "service": {"type": "NodePort"}},
+                "drain": {"lameDuck": "2s", "maxTest": "5s", "flush": "30s"},
+                "rollout": {
+                    "waves": [{"name": "everywhere", "percent": 100, "bake": "0s"}],
+                    "minReady": "0s",
+                },
+            },
+        });
+        merge(&mut fleet["spec"], changes);
+        remove_nulls(&mut fleet);
+        cluster.apply(&fleet);
+        Self { cluster, namespace, name }
+    }
+
+    pub(crate) fn change(&self, changes: &Value) {
+        self.cluster.change(&self.path(), &json!({"spec": changes}));
+    }
+
+    pub(crate) fn object(&self) -> Value {
+        self.cluster.get(&self.path()).unwrap_or_default()
+    }
+
+    pub(crate) fn condition(&self, kind: &str) -> Value {
+        condition(&self.object(), kind)
+    }
+
+    pub(crate) fn node(&self, node: &str) -> Value {
+        let path = format!("{}/measurementnodes/{node}", self.ours());
+        self.cluster.get(&path).unwrap_or_default()
+    }
+
+    pub(crate) fn node_condition(&self, node: &str, kind: &str) -> Value {
+        condition(&self.node(node), kind)
+    }
+
+    pub(crate) fn delete(&self) {
+        self.cluster.delete(&self.path());
+    }
+
+    /// Waits until every node that qualifies has the wanted revision; its name.
+    #[track_caller]
+    pub(crate) fn until_up_to_date(&self, nodes: usize) -> String {
+        self.until("the fleet is up to date", |fleet| {
+            let status = &fleet["status"];
+            let is_so = status["observedGeneration"] == fleet["metadata"]["generation"]
+                && status["nodes"]["ready"] == nodes
+                && status["nodes"]["updated"] == nodes
+                && condition(fleet, "Progressing")["reason"] == "UpToDate"
+                && status["stableRevision"] == status["targetRevision"];
+            is_so.then(|| status["stableRevision"].as_str().unwrap().to_owned())
+        })
+    }
+
+    /// Waits for what the fleet is to say; at the deadline, says what it says.
+    #[track_caller]
+    pub(crate) fn until<T>(&self, what: &str, mut look: impl FnMut(&Value) -> Option<T>) -> T {
+        let mut last = Value::Null;
+        let found = catch_unwind(AssertUnwindSafe(|| {
+            eventually(DEADLINE, what, || {
+                last = self.object();
+                look(&last)
+            })
+        }));
+        found.unwrap_or_else(|_| {
+            let cluster = self.cluster;
+            let about = |kind: &str| {
+                let get = ["get", kind, "--namespace", self.namespace, "--output", "wide"];
+                cluster.kubectl(get).stdout
+            };
+            let operator = "--selector=app.kubernetes.io/component=operator";
+            let logs = cluster.kubectl(["logs", "--namespace", NAMESPACE, "--tail=30", operator]);
+            panic!(
+                "not so: {what}\nstatus: {:#}\n{}\n{}\n{}",
+                last["status"],
+                about("mnode"),
+                about("pods"),
+                logs.stdout
+            )
+        })
+    }
+
+    /// How a client outside of the cluster reaches the station of a node.
+    pub(crate) fn address(&self, node: Node) -> String {
+        let service = format!("/api/v1/namespaces/{}/services/{}", self.namespace, self.name);
+        let port = match self.object()["spec"]["network"]["profile"].as_str().unwrap() {
+            "service" => {
+                self.cluster.get(&service).unwrap()["spec"]["ports"][0]["nodePort"].clone()
+            }
+            "hostPort" => self.object()["spec"]["network"]["ports"]["ndt7"].clone(),
+            _ => 8080.into(),
+        };
+        format!("{}:{port}", node.address)
+    }
+
+    /// The pods of stations that there are, ending ones too.
+    pub(crate) fn pods(&self) -> Vec<Value> {
+        let path = format!("/api/v1/namespaces/{}/pods", self.namespace);
+        let mut pods = self.cluster.list(&path);
+        pods.retain(|pod| {
+            let labels = &pod["metadata"]["labels"];
+            labels["app.kubernetes.io/component"] == "station"
+                && labels["trigpoint.dev/fleet"] == self.name
+        });
+        pods
+    }
+
+    pub(crate) fn pod(&self, node: &str) -> Option<Value> {
+        self.pods().into_iter().find(|pod| pod["spec"]["nodeName"] == node)
+    }
+
+    /// What our label says on that node.
+    pub(crate) fn label(&self, node: &str) -> Option<String> {
+        let node = self.cluster.get(&format!("/api/v1/nodes/{node}"))?;
+        node["metadata"]["labels"][REVISION].as_str().map(str::to_owned)
+    }
+
+    fn ours(&self) -> String {
+        format!("/apis/trigpoint.dev/v1alpha1/namespaces/{}", self.namespace)
+    }
+
+    fn path(&self) -> String {
+        format!("{}/measurementfleets/{}", self.ours(), self.name)
+    }
+}
+
+/// In a fleet's change, null takes a field out.
+fn remove_nulls(value: &mut Value) {
+    if let Value::Object(members) = value {
+        members.retain(|_, member| !member.is_null());
+        members.values_mut().for_each(remove_nulls);
+    }
+}
+
+/// Gives every node our label.
+pub(crate) fn label_nodes(cluster: &Cluster) {
+    for node in NODES {
+        cluster.label_node(node.name, STATION, &"true".into());
+    }
+}
+
+pub(crate) fn condition(object: &Value, kind: &str) -> Value {
+    let conditions = object["status"]["conditions"].as_array();
+    let found = conditions.into_iter().flatten().find(|condition| condition["type"] == kind);
+    found.cloned().unwrap_or_default()
+}
+
+/// How long something took, for the figures that a suite prints.
+pub(crate) struct Times(Vec<Duration>);
+
+impl Times {
+    pub(crate) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(crate) fn add(&mut self, start: Instant) {
+        self.0.push(start.elapsed());
+    }
+
+    /// Median and the longest.
+    pub(crate) fn figures(&mut self) -> String {
+        self.0.sort();
+        let median = self.0.get(self.0.len() / 2).copied().unwrap_or_default();
+        let longest = self.0.last().copied().unwrap_or_default();
+        format!("p50 {:.1} s, max {:.1} s", median.as_secs_f64(), longest.as_secs_f64())
+    }
+}

@@ -1,0 +1,108 @@
+//! Nodes that fail, in the three ways in which they do.
+
+use serde_json::json;
+use trigpoint_testkit::eventually;
+
+use crate::cluster::{Cluster, DEADLINE, NEXT_IMAGE, NODES, Node};
+use crate::faults::{Forbidden, Killed, Paced, kill_containers, link};
+use crate::fleet::{Fleet, STATION, label_nodes};
+use crate::release::{NAMESPACE, PRIVILEGED, Release, until_rows};
+use crate::sessions::{self, Clients, expect_unharmed};
+
+/// The one that fails; the tables are on another.
+const LOST: Node = NODES[2];
+
+#[test]
+fn tests_go_on_while_the_kubelet_is_away() {
+    let cluster = Cluster::find();
+    let release = Release::install(&cluster, &json!({}));
+    label_nodes(&cluster);
+    let fleet = Fleet::create(&cluster, NAMESPACE, "stations", &json!({}));
+    fleet.until_up_to_date(NODES.len());
+    let before = fleet.pod(LOST.name).unwrap();
+    let _lines = Paced::lines(1);
+    let clients = Clients::start(&cluster, "kubelet", &[fleet.address(LOST)]);
+    let kubelet = Killed::now(&cluster, &format!("kubelet-{}", LOST.name));
+    let containerd = Killed::now(&cluster, &format!("containerd-{}", LOST.name));
+    fleet.until("sessions go on", |_| (clients.finished() >= 5).then_some(()));
+    containerd.start_again(&cluster);
+    kubelet.start_again(&cluster);
+    let finished = clients.finished();
+    fleet.until("sessions go on", |_| (clients.finished() >= finished + 5).then_some(()));
+    let sessions = clients.stop();
+    let account = expect_unharmed(&release, "kubelet", &sessions, &[]);
+    assert_eq!(account.sent_away, 0);
+    assert_eq!(fleet.pod(LOST.name).unwrap()["metadata"]["uid"], before["metadata"]["uid"]);
+}
+
+#[test]
+fn a_rollout_goes_on_without_a_node_that_is_lost_and_its_rows_arrive_once_it_is_back() {
+    let cluster = Cluster::find();
+    let release = Release::install(&cluster, &json!({}));
+    cluster.tag_image(NEXT_IMAGE);
+    label_nodes(&cluster);
+    // What is measured survives the pod on the node's disk.
+    let spool = cluster.directory.join("spool");
+    let spool = json!({"hostPath": spool});
+    let fleet = Fleet::create(
+        &cluster,
+        PRIVILEGED,
+        "stations",
+        &json!({
+            "spool": spool,
+            "network": {"profile": "hostPort", "service": null, "ports": {"ndt7": 8180, "ndt7Tls": 8543}},
+            "rollout": {"maxLost": 1, "nodeDeadline": "1m"},
+        }),
+    );
+    fleet.until_up_to_date(NODES.len());
+    // The collector is out of the node's reach, so that rows stay in its spool.
+    let collector = Forbidden::port(LOST, 9400);
+    let session = sessions::one(&cluster, &fleet.address(LOST), "kept");
+    assert!(session.is_whole(), "{session:?}");
+    let kubelet = Killed::now(&cluster, &format!("kubelet-{}", LOST.name));
+    kill_containers(LOST);
+    link(LOST, "down");
+    drop(collector);
+    fleet.until("the node is told to be lost", |_| {
+        let running = fleet.node_condition(LOST.name, "Running");
+        (running["reason"] == "NodeNotReady" || running["reason"] == "NodeLost").then_some(())
+    });
+
+    fleet.change(&json!({"template": {"image": NEXT_IMAGE}}));
+    fleet.until("the other two are on the new version", |fleet| {
+        (fleet["status"]["nodes"]["updated"] == 2).then_some(())
+    });
+
+    link(LOST, "up");
+    kubelet.start_again(&cluster);
+    fleet.until_up_to_date(NODES.len());
+    let sql = "SELECT direction FROM \
+               (SELECT direction, unnest(client_metadata) AS said FROM speed_tests) \
+               WHERE said['name'] = 'session' AND said['value'] = 'kept'";
+    until_rows(&release, "the rows that were kept", sql, |rows| (rows.len() == 2).then_some(()));
+}
+
+#[test]
+fn a_node_that_is_registered_again_is_another_node() {
+    let cluster = Cluster::find();
+    let _release = Release::install(&cluster, &json!({}));
+    label_nodes(&cluster);
+    let fleet = Fleet::create(&cluster, NAMESPACE, "stations", &json!({}));
+    fleet.until_up_to_date(NODES.len());
+    let path = format!("/api/v1/nodes/{}", LOST.name);
+    let before = cluster.get(&path).unwrap()["metadata"]["uid"].clone();
+    let kubelet = Killed::now(&cluster, &format!("kubelet-{}", LOST.name));
+    cluster.delete(&path);
+    fleet.until("the loss is told", |_| {
+        let running = fleet.node_condition(LOST.name, "Running");
+        (running["reason"] == "NodeVanished").then_some(())
+    });
+    kubelet.start_again(&cluster);
+    let after = eventually(DEADLINE, "the node is registered again", || cluster.get(&path));
+    assert_ne!(after["metadata"]["uid"], before);
+    cluster.label_node(LOST.name, STATION, &"true".into());
+    fleet.until_up_to_date(NODES.len());
+    let record = fleet.node(LOST.name);
+    assert_eq!(record["spec"]["nodeUid"], after["metadata"]["uid"], "{record}");
+    assert_eq!(fleet.node_condition(LOST.name, "Qualified")["status"], "True");
+}
