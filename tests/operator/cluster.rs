@@ -33,6 +33,17 @@ pub(crate) struct Cluster {
     most_taken_of_a_site: usize,
     /// What stations see of the addresses of their clients.
     rewrites_addresses: bool,
+    /// Synthetic tests, in order.
+    samples: Vec<Sample>,
+}
+
+/// A synthetic test, by what its pod says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sample {
+    pub(crate) tested: String,
+    pub(crate) from: String,
+    pub(crate) image: String,
+    pub(crate) is_marked: bool,
 }
 
 impl Cluster {
@@ -50,6 +61,7 @@ impl Cluster {
             most_taken: 0,
             most_taken_of_a_site: 0,
             rewrites_addresses: false,
+            samples: Vec::new(),
         };
         // Whatever the operator makes by default has to fit in there.
         let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
@@ -98,6 +110,10 @@ impl Cluster {
             },
         });
         self.create("/api/v1/nodes", &node);
+        // The API server taints what is new; a controller takes that from what is ready.
+        self.update(&format!("/api/v1/nodes/{name}"), |node| {
+            node["spec"].as_object_mut().unwrap().remove("taints");
+        });
     }
 
     /// One wave with all nodes, one node at a time, and no waiting.
@@ -136,7 +152,7 @@ impl Cluster {
     pub(crate) fn remove_node(&mut self, name: &str) {
         let path = format!("/api/v1/nodes/{name}");
         assert_eq!(self.server.request("DELETE", &path, &Value::Null).0, 200);
-        for component in ["station", "probe", "self-test"] {
+        for component in ["station", "probe", "self-test", "synthetic-test"] {
             for pod in self.pods(component).iter().filter(|pod| pod["spec"]["nodeName"] == name) {
                 self.delete_pod(pod, &json!({"gracePeriodSeconds": 0}));
             }
@@ -272,6 +288,10 @@ impl Cluster {
         self.pods("self-test")
     }
 
+    pub(crate) fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+
     pub(crate) fn was_probed(&self, node: &str, image: &str) -> bool {
         self.probed.contains(&(node.to_owned(), image.to_owned()))
     }
@@ -312,6 +332,7 @@ impl Cluster {
         for probe in self.pods("probe") {
             self.run_probe(&probe);
         }
+        self.run_samples();
         self.run_daemon_sets();
         self.end_stations();
     }
@@ -358,6 +379,29 @@ impl Cluster {
         let node = probe["metadata"]["annotations"]["trigpoint.dev/node"].as_str().unwrap();
         self.probed.insert((node.to_owned(), image.to_owned()));
         self.end_once(probe, FACTS);
+    }
+
+    fn run_samples(&mut self) {
+        let mut pods = self.pods("synthetic-test");
+        pods.retain(|pod| pod["status"]["phase"] == "Pending");
+        assert!(pods.len() <= 1, "two synthetic tests at once: {pods:?}");
+        for pod in pods {
+            let container = &pod["spec"]["containers"][0];
+            let affinity = &pod["spec"]["affinity"]["nodeAffinity"];
+            let on = &affinity["requiredDuringSchedulingIgnoredDuringExecution"];
+            let field = &on["nodeSelectorTerms"][0]["matchFields"][0];
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let annotations = &pod["metadata"]["annotations"];
+            let arguments = container["args"].as_array().unwrap();
+            self.samples.push(Sample {
+                tested: text(&annotations["trigpoint.dev/node"]),
+                from: text(&field["values"][0]),
+                image: text(&container["image"]),
+                is_marked: annotations["trigpoint.dev/synthetic-token"].is_string()
+                    && arguments.iter().any(|a| text(a).starts_with("--synthetic=")),
+            });
+            self.end_once(&pod, &json!({"server": "", "bytes": 400_000_000}).to_string());
+        }
     }
 
     /// A pod that runs once is over, and went well.
@@ -528,7 +572,7 @@ fn ended(container: &str, message: &str) -> Value {
     })
 }
 
-fn merge(into: &mut Value, changes: &Value) {
+pub(crate) fn merge(into: &mut Value, changes: &Value) {
     match (into, changes) {
         (Value::Object(into), Value::Object(changes)) => {
             for (name, change) in changes {

@@ -4,18 +4,18 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use trigpoint_operator::fleet::Word;
-use trigpoint_operator::{Answering, Gates};
+use trigpoint_operator::{Answering, Gates, Settings};
 use trigpoint_testkit::Directory;
 use trigpoint_wire::gate::{MeasureRequest, MeasureResponse, Verdict};
 
-use crate::cluster::Cluster;
-use crate::running::{Door, Running};
+use crate::cluster::{Cluster, merge};
+use crate::running::{Door, Running, certificates, settings};
 use crate::{is_up_to_date, three_more_rounds, until};
 
-/// A query service that always answers the same.
+/// A query service that answers the same until it is told otherwise.
 #[derive(Debug)]
 struct Service {
-    verdict: Verdict,
+    verdict: Mutex<Verdict>,
     asked: Mutex<Vec<MeasureRequest>>,
 }
 
@@ -28,7 +28,7 @@ impl Gates for Service {
             explanation: "9 of 1,000 tests failed".to_owned(),
             ..MeasureResponse::default()
         };
-        answer.set_verdict(self.verdict);
+        answer.set_verdict(*self.verdict.lock().unwrap());
         Box::pin(std::future::ready(Ok(answer)))
     }
 }
@@ -43,6 +43,10 @@ struct Canary {
 
 /// A fleet whose canary has a new image, and is judged so.
 fn canary(verdict: Verdict, changes: &Value) -> Canary {
+    canary_of(verdict, &json!({"rollout": changes}), settings("one"))
+}
+
+fn canary_of(verdict: Verdict, changes: &Value, settings: Settings) -> Canary {
     let directory = Directory::new();
     let mut cluster = Cluster::start(&directory);
     cluster.add_node_with("canary", &json!({"station": "true", "canary": "true"}));
@@ -58,13 +62,11 @@ fn canary(verdict: Verdict, changes: &Value) -> Canary {
             "inconclusiveLimit": 0,
         }],
     });
-    for (name, value) in changes.as_object().unwrap() {
-        spec["rollout"][name] = value.clone();
-    }
+    merge(&mut spec, changes);
     cluster.apply_fleet(&spec);
-    let service = Arc::new(Service { verdict, asked: Mutex::default() });
+    let service = Arc::new(Service { verdict: Mutex::new(verdict), asked: Mutex::default() });
     let gates: Arc<dyn Gates> = Arc::<Service>::clone(&service);
-    let operator = Running::behind(&cluster, "one", Door::open(), Some(gates));
+    let operator = Running::with(&cluster, settings, Door::open(), Some(gates)).unwrap();
     // Nothing is judged before there is something to compare with.
     let stable = until(&mut cluster, "the fleet serves", |c| is_up_to_date(c, 2));
     assert!(service.asked.lock().unwrap().is_empty());
@@ -128,4 +130,72 @@ fn a_canary_that_passes_its_gate_lets_the_rest_follow() {
     let mut canary = canary(Verdict::Pass, &json!({}));
     until(&mut canary.cluster, "the second revision is everywhere", |c| is_up_to_date(c, 2));
     assert!(canary.cluster.events().contains(&"GatePassed".to_owned()));
+}
+
+/// By an operator that has a key, so that its tests are marked in the data.
+fn unsampled(synthetic: &Value) -> Canary {
+    let changes = json!({
+        "gates": [{
+            "name": "failures", "metric": "FailedTestsPerThousand", "limit": 5,
+            "inconclusiveLimit": 0, "interval": "10s",
+        }],
+        "syntheticTests": synthetic,
+    });
+    let settings = Settings { certificates: Some(certificates()), ..settings("one") };
+    canary_of(Verdict::Inconclusive, &changes, settings)
+}
+
+#[test]
+fn without_users_the_operator_tests_canary_and_others_by_turns_until_the_gate_passes() {
+    let mut canary = unsampled(&json!({}));
+    let tests = until(&mut canary.cluster, "four tests were made", |cluster| {
+        let tests = cluster.samples();
+        (tests.len() >= 4).then(|| tests.to_vec())
+    });
+    let tested: Vec<&str> = tests.iter().map(|test| test.tested.as_str()).collect();
+    assert_eq!(tested[..4], ["canary", "node-1", "canary", "node-1"]);
+    for test in &tests {
+        assert_ne!(test.tested, test.from, "{test:?}");
+        assert!(test.is_marked, "{test:?}");
+        // What differs is the station, not the client.
+        assert_eq!(test.image, "example.org/trigpoint:1");
+    }
+    *canary.service.verdict.lock().unwrap() = Verdict::Pass;
+    until(&mut canary.cluster, "the second revision is everywhere", |c| is_up_to_date(c, 2));
+    let made = canary.cluster.samples().len();
+    three_more_rounds(&mut canary.cluster, &canary.operator);
+    assert_eq!(canary.cluster.samples().len(), made);
+}
+
+#[test]
+fn its_tests_move_no_more_than_the_fleet_allows_in_a_day_also_after_it_was_killed() {
+    // Each of them moves 0.4 GB.
+    let mut canary = unsampled(&json!({"gigabytesPerDay": 1}));
+    until(&mut canary.cluster, "two tests were made", |cluster| {
+        (cluster.samples().len() == 2).then_some(())
+    });
+    three_more_rounds(&mut canary.cluster, &canary.operator);
+    canary.operator.kill();
+    let gates: Arc<dyn Gates> = Arc::<Service>::clone(&canary.service);
+    let settings = Settings { certificates: Some(certificates()), ..settings("one") };
+    let successor = Running::with(&canary.cluster, settings, Door::open(), Some(gates)).unwrap();
+    three_more_rounds(&mut canary.cluster, &successor);
+    assert_eq!(canary.cluster.samples().len(), 2);
+}
+
+#[test]
+fn a_fleet_that_wants_no_synthetic_tests_gets_none() {
+    let mut canary = unsampled(&json!({"gigabytesPerDay": 0}));
+    until_paused(&mut canary, "GateInconclusive");
+    three_more_rounds(&mut canary.cluster, &canary.operator);
+    assert_eq!(canary.cluster.samples(), []);
+}
+
+/// They would be taken for tests of users.
+#[test]
+fn an_operator_that_cannot_mark_its_tests_makes_none() {
+    let mut canary = canary(Verdict::Inconclusive, &json!({}));
+    until_paused(&mut canary, "GateInconclusive");
+    three_more_rounds(&mut canary.cluster, &canary.operator);
+    assert_eq!(canary.cluster.samples(), []);
 }

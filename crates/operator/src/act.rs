@@ -13,6 +13,7 @@ mod probe;
 mod repair;
 mod revision;
 mod self_test;
+mod synthetic_test;
 
 use std::fmt::Debug;
 use std::sync::Arc;

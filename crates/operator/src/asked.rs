@@ -4,7 +4,9 @@
 //! They are asked for only when a plan is about to take a node: a quiet fleet asks
 //! nobody.  What is remembered of them is worth seconds.
 
+pub(crate) mod active_tests;
 mod collector;
+mod metrics;
 mod refusal;
 pub(crate) mod spool;
 

@@ -34,6 +34,7 @@ mod round;
 mod selector;
 mod settings;
 mod status;
+mod synthetic;
 mod tidy;
 mod time;
 mod view;

@@ -11,11 +11,13 @@ pub(crate) const FLEET: &str = trigpoint_crd::FLEET_LABEL;
 /// Of a pod and a DaemonSet: the name of the revision.
 pub(crate) const REVISION: &str = "trigpoint.dev/revision";
 
-/// What an object is for: [`STATION`], [`PROBE`], [`SELF_TEST`], [`RECORD`].
+/// What an object is for: [`STATION`], [`PROBE`], [`SELF_TEST`], [`SYNTHETIC_TEST`],
+/// [`RECORD`].
 pub(crate) const COMPONENT: &str = "app.kubernetes.io/component";
 pub(crate) const STATION: &str = "station";
 pub(crate) const PROBE: &str = "probe";
 pub(crate) const SELF_TEST: &str = "self-test";
+pub(crate) const SYNTHETIC_TEST: &str = "synthetic-test";
 /// Of a revision.  No DaemonSet's selector matches it: its controller would adopt
 /// and prune a ControllerRevision with the labels of its pods.
 pub(crate) const RECORD: &str = "revision-record";
@@ -29,11 +31,13 @@ pub(crate) const OPERATOR: &str = "trigpoint-operator";
 pub(crate) const NODE: &str = "trigpoint.dev/node";
 /// Annotation of both: that node's uid.
 pub(crate) const NODE_UID: &str = "trigpoint.dev/node-uid";
-/// Label of a self-test: the uid of the pod that it tests.
+/// Label of both kinds of tests: the uid of the pod that it tests.
 pub(crate) const TESTED_POD: &str = "trigpoint.dev/tested-pod";
 
-/// Annotation of a self-test: the token that it shows to the station.
+/// Annotation of both: the token that it shows to the station.
 pub(crate) const SYNTHETIC_TOKEN: &str = "trigpoint.dev/synthetic-token";
+/// Annotation of a synthetic test: which it is, and what was moved before it.
+pub(crate) const SYNTHETIC_ACCOUNT: &str = "trigpoint.dev/synthetic-account";
 
 /// Annotation of a revision: when it became the stable one.
 pub(crate) const PROMOTED_AT: &str = "trigpoint.dev/promoted-at";
@@ -65,6 +69,11 @@ pub(crate) fn self_test(revision: &Revision, pod_uid: &str) -> String {
     format!("{revision}-self-test-{}", digest(pod_uid))
 }
 
+/// The synthetic test of that number: one name, so that two cannot be.
+pub(crate) fn synthetic_test(fleet: &str, number: u64) -> String {
+    format!("{fleet}-synthetic-test-{number}")
+}
+
 /// Ten hexadecimal digits that stand for a text.
 pub(crate) fn digest(text: &str) -> String {
     use sha1::Digest as _;
@@ -86,7 +95,13 @@ mod tests {
         // A label's value has at most 63 characters, and so has a host name, which
         // a longer pod name is cut to.
         assert!(revision.as_str().len() <= 63);
-        for name in [probe(&revision, "uid"), self_test(&revision, "uid"), ledger(&fleet)] {
+        let names = [
+            probe(&revision, "uid"),
+            self_test(&revision, "uid"),
+            synthetic_test(&fleet, u64::MAX),
+            ledger(&fleet),
+        ];
+        for name in names {
             assert!(name.len() <= 253, "{name}");
         }
         assert_eq!(digest("abc"), "a9993e3647");

@@ -11,6 +11,8 @@ mod pod;
 mod probe;
 mod self_test;
 mod service;
+mod speedtest;
+mod synthetic_test;
 #[cfg(test)]
 pub(crate) mod tests;
 mod volumes;
@@ -27,8 +29,10 @@ use crate::names;
 pub(crate) use daemon_set::daemon_set;
 pub(crate) use pod::template;
 pub(crate) use probe::probe;
-pub(crate) use self_test::{public_address, self_test};
+pub(crate) use self_test::self_test;
 pub(crate) use service::service;
+pub(crate) use speedtest::{Tested, public_address};
+pub(crate) use synthetic_test::synthetic_test;
 
 /// Container that serves tests and reads TCP_INFO.
 pub(crate) const SERVER: &str = "server";

@@ -96,6 +96,13 @@ pub(crate) async fn round(
         tell(&actor, &observed, &plan).await?;
         actor.tidy().await?;
     }
+    if let Ok(Outcome::Done) = acted {
+        match actor.sample(&plan.fleet).await {
+            Ok(at) => wake_at = at.map_or(wake_at, |at| Some(earlier(wake_at, at))),
+            Err(Stop::Refused { .. }) => wake_at = Some(earlier(wake_at, now + CATCH_UP)),
+            Err(stop) => return Err(stop),
+        }
+    }
     acted.map(|_| Round { wake_at, plan: Some(plan) })
 }
 

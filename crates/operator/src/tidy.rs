@@ -12,7 +12,7 @@ use crate::error::Stop;
 use crate::observed::node::vanished_at;
 use crate::observed::pod::{OneShot, created_at, one_shot, revision};
 use crate::observed::self_test;
-use crate::{names, render};
+use crate::{names, render, synthetic};
 
 /// For so long people can look at what became of a node.
 const KEPT: TimeDelta = TimeDelta::hours(24);
@@ -69,14 +69,21 @@ impl Actor<'_> {
             && created_at(test) + recheck > self.now
     }
 
-    /// A test of a pod that is gone, or a probe of a revision that no node has or
-    /// is to have.
+    /// A test of a pod that is gone, a probe of a revision that no node has or is to
+    /// have, or a sample that is not the last one.
     fn is_waste(&self, pod: &k8s_openapi::api::core::v1::Pod) -> bool {
         let view = self.view;
-        if pod.metadata.deletion_timestamp.is_some() || one_shot(pod) == OneShot::Running {
+        let component = pod.labels().get(names::COMPONENT).map(String::as_str);
+        if pod.metadata.deletion_timestamp.is_some() {
             return false;
         }
-        match pod.labels().get(names::COMPONENT).map(String::as_str) {
+        if component == Some(names::SYNTHETIC_TEST) {
+            return synthetic::is_waste(view, pod, self.now);
+        }
+        if one_shot(pod) == OneShot::Running {
+            return false;
+        }
+        match component {
             Some(names::SELF_TEST) => {
                 let tested = pod.labels().get(names::TESTED_POD);
                 let is_gone = !view.pods.iter().any(|other| other.uid().as_ref() == tested);

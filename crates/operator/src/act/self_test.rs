@@ -7,6 +7,7 @@ use trigpoint_access_token::{Claims, Purpose, sign};
 use super::Actor;
 use crate::error::Stop;
 use crate::observed::pod;
+use crate::render::Tested;
 use crate::{render, revisions};
 
 /// A pod may wait for a node and for its image.
@@ -34,13 +35,13 @@ impl Actor<'_> {
         let revision = pod::revision(tested);
         let image = revisions::image(self.revision(&revision)?)?;
         let token = self.synthetic_token(&tested.name_any())?;
-        let token = token.as_deref();
-        self.start(&render::self_test(fleet, &revision, &image, pod, node, &address, token)).await
+        let tested = Tested { uid: pod, revision: &revision, node, address: &address };
+        self.start(&render::self_test(fleet, &tested, &image, token.as_deref())).await
     }
 
     /// What lets the station of that pod mark a test as synthetic; none where this
     /// operator has no keys.
-    fn synthetic_token(&self, pod: &str) -> Result<Option<String>, Stop> {
+    pub(super) fn synthetic_token(&self, pod: &str) -> Result<Option<String>, Stop> {
         let hands = self.hands;
         if !hands.has_keys {
             return Ok(None);

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
-use tracing::debug;
 use trigpoint_rollout::Revision;
 
-use crate::http;
+use super::metrics;
 use crate::names;
 use crate::observed::pod::{self, is_ready, node};
 use crate::render::{SERVER_ADMIN_PORT, TRACEROUTE_ADMIN_PORT};
@@ -71,33 +70,16 @@ async fn ages(stations: Vec<(String, &Pod)>) -> Vec<(String, Option<Duration>)> 
 
 /// The older one of the spools of both containers.
 async fn age(pod: &Pod) -> Option<Duration> {
-    let address = pod.status.as_ref()?.pod_ip.as_deref()?;
     let mut oldest = Duration::ZERO;
     for port in [SERVER_ADMIN_PORT, TRACEROUTE_ADMIN_PORT] {
-        let address = if address.contains(':') {
-            format!("[{address}]:{port}")
-        } else {
-            format!("{address}:{port}")
-        };
-        match http::get(&address, "/metrics").await {
-            Ok((200, text)) => oldest = oldest.max(read(&text)?),
-            Ok((status, _)) => {
-                debug!(address, status, "a station does not tell its metrics");
-                return None;
-            }
-            Err(error) => {
-                debug!(error, "a station cannot be asked");
-                return None;
-            }
-        }
+        oldest = oldest.max(read(&metrics::of(pod, port).await?)?);
     }
     Some(oldest)
 }
 
 /// The figure in the text of an admin endpoint.
-fn read(metrics: &str) -> Option<Duration> {
-    let value = metrics.lines().find_map(|line| line.strip_prefix(METRIC)?.strip_prefix(' '))?;
-    Duration::try_from_secs_f64(value.trim().parse().ok()?).ok()
+fn read(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(metrics::figure(text, METRIC)?).ok()
 }
 
 #[cfg(test)]

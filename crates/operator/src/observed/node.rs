@@ -67,11 +67,11 @@ pub(crate) fn vanished_at(record: &MeasurementNode) -> Option<Time> {
 }
 
 /// The value of our label, of whatever fleet.
-pub(super) fn label(node: &ApiNode) -> Option<Revision> {
+pub(crate) fn label(node: &ApiNode) -> Option<Revision> {
     node.labels().get(REVISION_LABEL).map(Revision::new)
 }
 
-fn is_ready(node: &ApiNode) -> bool {
+pub(crate) fn is_ready(node: &ApiNode) -> bool {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
     conditions.is_some_and(|conditions| {
         conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")

@@ -74,7 +74,7 @@ fn small() -> ResourceRequirements {
 }
 
 /// That very node, as a DaemonSet's controller asks for it.
-fn on(node: &str) -> Affinity {
+pub(super) fn on(node: &str) -> Affinity {
     let field = NodeSelectorRequirement {
         key: "metadata.name".to_owned(),
         operator: "In".to_owned(),

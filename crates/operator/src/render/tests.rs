@@ -288,8 +288,10 @@ fn an_operator_with_keys_marks_its_tests_and_stations_know_the_mark() {
     assert!(!args(named(&pod, TRACEROUTE)).contains(&key));
     let node: Node =
         serde_json::from_value(json!({"metadata": {"name": "node-1", "uid": "u"}})).unwrap();
-    let test =
-        |token| self_test(&fleet, &revision(), "image", "pod-uid", &node, "192.0.2.1:30080", token);
+    let revision = revision();
+    let tested =
+        Tested { uid: "pod-uid", revision: &revision, node: &node, address: "192.0.2.1:30080" };
+    let test = |token| self_test(&fleet, &tested, "image", token);
     let marked = test(Some("a.b.c"));
     assert_eq!(marked.annotations()[names::SYNTHETIC_TOKEN], "a.b.c");
     assert_eq!(marked.annotations()[names::NODE], "node-1");
