@@ -118,10 +118,14 @@ impl Cluster {
 
     /// One wave with all nodes, one node at a time, and no waiting.
     pub(crate) fn apply_fleet(&self, changes: &Value) {
+        self.apply_fleet_as("stations", changes);
+    }
+
+    pub(crate) fn apply_fleet_as(&self, name: &str, changes: &Value) {
         let mut fleet = json!({
             "apiVersion": "trigpoint.dev/v1alpha1",
             "kind": "MeasurementFleet",
-            "metadata": {"name": "stations"},
+            "metadata": {"name": name},
             "spec": {
                 "nodeSelector": {"matchLabels": {"station": "true"}},
                 "template": {"image": "example.org/trigpoint:1"},
@@ -234,7 +238,12 @@ impl Cluster {
     }
 
     pub(crate) fn condition(&self, type_: &str) -> Value {
-        let status = self.fleet_status();
+        self.condition_of("stations", type_)
+    }
+
+    pub(crate) fn condition_of(&self, fleet: &str, type_: &str) -> Value {
+        let fleet = self.try_get(&format!("measurementfleets/{fleet}")).unwrap_or_default();
+        let status = &fleet["status"];
         let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
         conditions.into_iter().find(|condition| condition["type"] == type_).unwrap_or_default()
     }

@@ -112,3 +112,35 @@ fn an_operator_does_not_work_with_definitions_older_than_its_own() {
     let refused = Running::with(&cluster, settings("one"), Door::open(), None);
     assert!(matches!(refused.err(), Some(Error::DefinitionTooOld { found: 0, .. })));
 }
+
+#[test]
+fn of_two_fleets_that_select_a_node_one_has_it_and_the_other_says_so() {
+    let directory = Directory::new();
+    let mut cluster = Cluster::start(&directory);
+    cluster.add_node("node-1", true);
+    cluster.apply_fleet(&json!({}));
+    let operator = Running::start(&cluster, "one");
+    let revision = until(&mut cluster, "the first fleet serves", |c| is_up_to_date(c, 1));
+    cluster.apply_fleet_as("others", &json!({}));
+    let said = until(&mut cluster, "the second one says so", |cluster| {
+        let condition = cluster.condition_of("others", "Degraded");
+        (condition["reason"] == "OwnedByOtherFleet").then(|| condition["message"].clone())
+    });
+    let said = said.as_str().unwrap();
+    for word in ["`node-1`", "`stations`", "selector"] {
+        assert!(said.contains(word), "{said}");
+    }
+    three_more_rounds(&mut cluster, &operator);
+    assert_eq!(cluster.label("node-1"), Some(revision));
+    assert_eq!(cluster.condition("Degraded")["status"], "False");
+    // As it says.
+    cluster.change_fleet(&json!({"nodeSelector": {"matchLabels": {"station": "none"}}}));
+    until(&mut cluster, "the second one has the node, and says no more", |cluster| {
+        let condition = cluster.condition_of("others", "Degraded");
+        let has_it = cluster.label("node-1").is_some_and(|label| label.starts_with("others-"));
+        (has_it && condition["status"] == "False").then_some(())
+    });
+    // It was let go of as a node that is there.
+    assert!(!cluster.events().contains(&"NodeVanished".to_owned()));
+    assert!(cluster.events().contains(&"NotSelected".to_owned()));
+}

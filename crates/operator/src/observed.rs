@@ -30,7 +30,8 @@ pub(crate) fn observed(view: &View, asked: &Asked, now: Time) -> Result<Observed
     let mut nodes = BTreeMap::new();
     for node in &view.nodes {
         let name = node.name_any();
-        if is_concerned(view, node, stations.contains_key(&name)) {
+        let is_in_hand = stations.contains_key(&name) || ledger.claims.contains_key(&name);
+        if is_in_hand || is_concerned(view, node) {
             let pods = stations.get(&name).map(Vec::as_slice).unwrap_or_default();
             nodes.insert(name, node::present(view, asked, node, pods));
         }
@@ -51,13 +52,13 @@ pub(crate) fn observed(view: &View, asked: &Asked, now: Time) -> Result<Observed
     })
 }
 
-/// The selector matches it and no other fleet was first, or it carries a label or a
-/// pod of the fleet.
-fn is_concerned(view: &View, node: &k8s_openapi::api::core::v1::Node, has_pod: bool) -> bool {
+/// The selector matches it and no other fleet was first, or it carries a label of the
+/// fleet.
+fn is_concerned(view: &View, node: &k8s_openapi::api::core::v1::Node) -> bool {
     let is_labelled = node::label(node).is_some_and(|label| label.fleet() == view.fleet.name_any());
-    let is_free = !view.taken.contains(&node.name_any());
+    let is_free = !view.taken.contains_key(&node.name_any());
     let is_selected = selector::matches(&view.fleet.spec.node_selector, node.labels());
-    has_pod || is_labelled || (is_free && is_selected)
+    is_labelled || (is_free && is_selected)
 }
 
 /// Station pods by the node that they are on, or are to be on.

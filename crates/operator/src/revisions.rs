@@ -161,7 +161,6 @@ fn write_sorted(text: &mut String, value: &Value) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     use serde_json::json;
@@ -172,17 +171,8 @@ mod tests {
 
     fn view(fleet: &MeasurementFleet, revisions: Vec<ControllerRevision>) -> View {
         View {
-            fleet: Arc::new(fleet.clone()),
-            nodes: Vec::new(),
-            records: Vec::new(),
-            pods: Vec::new(),
-            departed: Vec::new(),
             revisions: revisions.into_iter().map(Arc::new).collect(),
-            daemon_sets: Vec::new(),
-            services: Vec::new(),
-            ledger: None,
-            taken: BTreeSet::new(),
-            rival: None,
+            ..View::empty(fleet.clone())
         }
     }
 

@@ -188,7 +188,8 @@ async fn tell(actor: &Actor<'_>, observed: &Observed, plan: &Plan) -> Result<(),
             actor.write_node_status(record, status).await?;
         }
     }
-    let status = status::of_fleet(&view.fleet, observed, plan, actor.now);
+    let troubles = status::troubles(view);
+    let status = status::of_fleet(&view.fleet, observed, plan, &troubles, actor.now);
     actor.write_fleet_status(status).await
 }
 

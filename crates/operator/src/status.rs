@@ -5,6 +5,7 @@ mod fleet;
 mod node;
 #[cfg(test)]
 mod tests;
+mod troubles;
 
 use std::fmt::Debug;
 
@@ -18,6 +19,7 @@ use trigpoint_crd::{
 
 pub(crate) use fleet::{derive as of_fleet, invalid};
 pub(crate) use node::derive as of_node;
+pub(crate) use troubles::troubles;
 
 use crate::act::{Actor, parameters};
 use crate::error::Stop;

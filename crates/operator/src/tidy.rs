@@ -6,13 +6,15 @@ use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
 use serde_json::Value;
+use trigpoint_crd::MeasurementNode;
+use trigpoint_rollout::Ledger;
 
 use crate::act::Actor;
 use crate::error::Stop;
-use crate::observed::node::vanished_at;
-use crate::observed::pod::{OneShot, created_at, one_shot, revision};
+use crate::observed::node::{label, vanished_at};
+use crate::observed::pod::{self, OneShot, created_at, one_shot, revision};
 use crate::observed::self_test;
-use crate::{names, render, synthetic};
+use crate::{ledger, names, render, selector, synthetic};
 
 /// For so long people can look at what became of a node.
 const KEPT: TimeDelta = TimeDelta::hours(24);
@@ -51,12 +53,31 @@ impl Actor<'_> {
         for pod in self.view.pods.iter().filter(|pod| self.is_waste(pod)) {
             self.delete(pod.as_ref()).await?;
         }
+        let (ledger, _) = ledger::read(self.view.ledger.as_deref())?;
         for record in &self.view.records {
-            if vanished_at(record).is_some_and(|since| since + KEPT <= self.now) {
+            let is_old = vanished_at(record).is_some_and(|since| since + KEPT <= self.now);
+            if is_old || self.is_let_go(record, &ledger) {
                 self.delete(record.as_ref()).await?;
             }
         }
         Ok(())
+    }
+
+    /// The fleet does not select the node any more, and has nothing there: the record
+    /// must not keep it from another fleet, whose record would have the same name.
+    fn is_let_go(&self, record: &MeasurementNode, ledger: &Ledger) -> bool {
+        let view = self.view;
+        let name = &record.spec.node_name;
+        let Some(node) = view.nodes.iter().find(|node| node.name_any() == *name) else {
+            return false;
+        };
+        let is_ours = label(node).is_some_and(|label| label.fleet() == view.fleet.name_any());
+        !is_ours
+            && !selector::matches(&view.fleet.spec.node_selector, node.labels())
+            && !ledger.claims.contains_key(name)
+            && !view.pods_for(names::STATION).any(|pod| pod::node(pod) == Some(name))
+            // A person's word is kept until the person takes it back.
+            && record.spec.drain.is_none()
     }
 
     /// A test that found addresses rewritten keeps its node from another station, which

@@ -1,6 +1,6 @@
 //! What the stores hold of one fleet.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet};
@@ -25,14 +25,32 @@ pub(crate) struct View {
     pub(crate) daemon_sets: Vec<Arc<DaemonSet>>,
     pub(crate) services: Vec<Arc<Service>>,
     pub(crate) ledger: Option<Arc<ConfigMap>>,
-    /// Nodes of which another fleet of the namespace has the record.
-    pub(crate) taken: BTreeSet<String>,
+    /// Nodes of which another fleet of the namespace has the record, with its name.
+    pub(crate) taken: BTreeMap<String, String>,
     /// Namespace of an older fleet of the same name: a node's label knows a fleet by
     /// its name alone.
     pub(crate) rival: Option<String>,
 }
 
 impl View {
+    /// A fleet of which there is nothing yet.
+    #[cfg(test)]
+    pub(crate) fn empty(fleet: MeasurementFleet) -> Self {
+        Self {
+            fleet: Arc::new(fleet),
+            nodes: Vec::new(),
+            records: Vec::new(),
+            pods: Vec::new(),
+            departed: Vec::new(),
+            revisions: Vec::new(),
+            daemon_sets: Vec::new(),
+            services: Vec::new(),
+            ledger: None,
+            taken: BTreeMap::new(),
+            rival: None,
+        }
+    }
+
     pub(crate) fn namespace(&self) -> String {
         self.fleet.namespace().unwrap_or_default()
     }

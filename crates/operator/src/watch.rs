@@ -190,7 +190,7 @@ impl Streams {
                     && object.name_any() == names::ledger(&name)
             })
             .pop(),
-            taken: of_others.iter().map(|record| record.spec.node_name.clone()).collect(),
+            taken: of_others.iter().map(|record| holder(record)).collect(),
             rival: self.fleets().iter().find_map(|other| rival(fleet, other)),
             fleet: Arc::clone(fleet),
         }
@@ -204,6 +204,11 @@ fn rival(fleet: &MeasurementFleet, other: &MeasurementFleet) -> Option<String> {
         && fleet.namespace() != other.namespace()
         && age(other) < age(fleet);
     is_older.then(|| other.namespace().unwrap_or_default())
+}
+
+/// The node that a record is about, and the fleet that has it.
+pub(crate) fn holder(record: &MeasurementNode) -> (String, String) {
+    (record.spec.node_name.clone(), record.spec.fleet.clone())
 }
 
 fn own<K>(watched: &Watched<K>, is_own: impl Fn(&K) -> bool) -> Vec<Arc<K>> {

@@ -12,7 +12,7 @@ use crate::{Ledger, Revision, Time};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Observed {
     /// By name: nodes that the fleet's selector matches, that carry a label or a
-    /// pod of it, and those of its `MeasurementNode`s whose node is gone.
+    /// pod of it or are claimed, and those of its `MeasurementNode`s whose node is gone.
     pub nodes: BTreeMap<String, Node>,
     /// Revisions of this fleet that can be assigned.
     pub revisions: BTreeMap<Revision, RevisionRecord>,

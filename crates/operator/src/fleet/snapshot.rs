@@ -15,7 +15,7 @@ use trigpoint_crd::{MeasurementFleet, MeasurementNode};
 use crate::error::Error;
 use crate::names;
 use crate::view::{View, is_for};
-use crate::watch::is_of;
+use crate::watch::{holder, is_of};
 
 /// One fleet and what is of it.
 #[derive(Debug, Clone)]
@@ -102,7 +102,7 @@ impl Objects {
             .iter()
             .filter(in_namespace)
             .filter(|record| record.spec.fleet != name)
-            .map(|record| record.spec.node_name.clone())
+            .map(|record| holder(record))
             .collect();
         self.records.retain(|record| {
             record.metadata.namespace.as_ref() == namespace && record.spec.fleet == name

@@ -1,6 +1,6 @@
 //! Objects as an API server gives them, and what the planner sees in them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -77,19 +77,7 @@ fn pod(component: &str, node: &str, more: &Value) -> Arc<Pod> {
 }
 
 fn view(nodes: Vec<Arc<Node>>, records: Vec<Arc<MeasurementNode>>, pods: Vec<Arc<Pod>>) -> View {
-    View {
-        fleet: Arc::new(fleet(&json!({}))),
-        nodes,
-        records,
-        pods,
-        departed: Vec::new(),
-        revisions: Vec::new(),
-        daemon_sets: Vec::new(),
-        services: Vec::new(),
-        ledger: None,
-        taken: BTreeSet::new(),
-        rival: None,
-    }
+    View { nodes, records, pods, ..View::empty(fleet(&json!({}))) }
 }
 
 fn see(view: &View) -> Observed {
@@ -124,7 +112,7 @@ fn nodes_are_those_that_are_selected_labelled_or_have_a_pod() {
 #[test]
 fn of_two_fleets_that_select_a_node_the_one_with_its_record_has_it() {
     let mut view = view(selected(), Vec::new(), Vec::new());
-    view.taken = BTreeSet::from(["node-1".to_owned()]);
+    view.taken = BTreeMap::from([("node-1".to_owned(), "others".to_owned())]);
     assert!(see(&view).nodes.is_empty());
 }
 

@@ -12,6 +12,7 @@ use trigpoint_rollout::{
 };
 
 use super::conditions::{Said, conditions};
+use super::troubles::Trouble;
 use crate::time;
 
 /// Room in `status.inFlight`.
@@ -23,6 +24,7 @@ pub(crate) fn derive(
     fleet: &MeasurementFleet,
     observed: &Observed,
     plan: &Plan,
+    troubles: &[Trouble],
     now: Time,
 ) -> MeasurementFleetStatus {
     let report = &plan.fleet;
@@ -35,7 +37,7 @@ pub(crate) fn derive(
         in_flight: report.in_flight.iter().take(MOST_IN_FLIGHT).map(in_flight).collect(),
         gates: gates(report),
         conditions: conditions(
-            said(fleet, report),
+            said(fleet, report, troubles),
             before(fleet),
             fleet.metadata.generation,
             now,
@@ -69,7 +71,7 @@ fn before(
     fleet.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
 }
 
-fn said(fleet: &MeasurementFleet, report: &FleetReport) -> Vec<Said> {
+fn said(fleet: &MeasurementFleet, report: &FleetReport, troubles: &[Trouble]) -> Vec<Said> {
     let progressing = &report.progressing;
     let is_complete = report.qualified > 0 && report.ready >= report.qualified;
     let ready = format!("{} of {} qualified nodes are ready", report.ready, report.qualified);
@@ -102,7 +104,7 @@ fn said(fleet: &MeasurementFleet, report: &FleetReport) -> Vec<Said> {
         ),
         gates_passed(fleet, report),
     ];
-    said.push(degraded(report));
+    said.push(degraded(report, troubles));
     said
 }
 
@@ -132,8 +134,8 @@ fn gates_passed(fleet: &MeasurementFleet, report: &FleetReport) -> Said {
     }
 }
 
-/// What the operator cannot mend.
-fn degraded(report: &FleetReport) -> Said {
+/// What the operator cannot mend: what stops the fleet before what is beside that.
+fn degraded(report: &FleetReport, troubles: &[Trouble]) -> Said {
     let is_wrong = |reason: Reason| {
         matches!(
             reason,
@@ -151,7 +153,12 @@ fn degraded(report: &FleetReport) -> Said {
         Some(wait) if is_wrong(wait.reason) => {
             Said::new(condition::DEGRADED, true, wait.reason.as_str(), wait.message.clone())
         }
-        _ => Said::new(condition::DEGRADED, false, "AsExpected", ""),
+        _ => match troubles.first() {
+            Some(first) => {
+                Said::new(condition::DEGRADED, true, first.reason, first.message.clone())
+            }
+            None => Said::new(condition::DEGRADED, false, "AsExpected", ""),
+        },
     }
 }
 

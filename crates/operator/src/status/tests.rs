@@ -1,15 +1,18 @@
 //! What people read of a fleet, from a plan to its conditions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Node;
 use serde_json::json;
-use trigpoint_rollout::{Observed, Time, plan};
+use trigpoint_rollout::{Observed, Revision, RevisionRecord, Time, plan};
 
 use super::conditions::{Said, conditions, say_the_same};
-use super::{invalid, of_fleet};
+use super::{invalid, of_fleet, troubles};
 use crate::desired::desired;
 use crate::desired::tests::fleet;
 use crate::time::from_text;
+use crate::view::View;
 
 fn now() -> Time {
     from_text("2026-11-27T08:00:00Z").unwrap()
@@ -58,9 +61,9 @@ fn a_message_is_cut_to_what_the_definition_takes() {
 fn a_fleet_without_nodes_says_what_it_waits_for_and_says_it_once() {
     let mut fleet = fleet(&json!({}));
     let observed = Observed { is_collector_up: true, ..Observed::default() };
-    let wanted = desired(&fleet, trigpoint_rollout::Revision::new("stations-0123456789")).unwrap();
+    let wanted = desired(&fleet, Revision::new("stations-0123456789")).unwrap();
     let plan = plan(&wanted, &observed, now());
-    let status = of_fleet(&fleet, &observed, &plan, now());
+    let status = of_fleet(&fleet, &observed, &plan, &[], now());
     let types: Vec<&str> = status.conditions.iter().map(|c| c.type_.as_str()).collect();
     assert_eq!(types, ["Ready", "Progressing", "Paused", "Qualified", "GatesPassed", "Degraded"]);
     for condition in &status.conditions {
@@ -70,7 +73,7 @@ fn a_fleet_without_nodes_says_what_it_waits_for_and_says_it_once() {
     // The next round finds nothing to write.
     fleet.status = Some(status.clone());
     let later = from_text("2026-11-27T09:00:00Z").unwrap();
-    assert_eq!(of_fleet(&fleet, &observed, &plan, later), status);
+    assert_eq!(of_fleet(&fleet, &observed, &plan, &[], later), status);
 }
 
 #[test]
@@ -89,4 +92,50 @@ fn a_fleet_that_cannot_be_planned_for_keeps_what_was_said_and_says_what_is_wrong
     assert_eq!((degraded.status.as_str(), degraded.reason.as_str()), ("True", "Invalid"));
     assert!(degraded.message.contains("Mars/Olympus"));
     assert!(status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True"));
+}
+
+#[test]
+fn a_fleet_names_the_nodes_that_another_one_has_and_what_to_do() {
+    let node = |name: &str, more: &serde_json::Value| {
+        let mut labels = json!({"station": "true"});
+        labels.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let node = json!({"metadata": {"name": name, "labels": labels}});
+        Arc::new(serde_json::from_value::<Node>(node).unwrap())
+    };
+    let of = |revision: &str| json!({trigpoint_crd::REVISION_LABEL: revision});
+    let mut view = View::empty(fleet(&json!({})));
+    view.nodes = vec![
+        node("of-nobody", &json!({})),
+        node("own", &of("stations-0123456789")),
+        node("not-selected", &json!({"station": "false"})),
+    ];
+    view.taken = BTreeMap::from([("not-selected".to_owned(), "others".to_owned())]);
+    assert_eq!(troubles(&view), []);
+    // Of another namespace, by its label alone.
+    view.nodes.push(node("beyond", &of("far-0123456789")));
+    view.nodes.push(node("beside", &json!({})));
+    view.taken.insert("beside".to_owned(), "others".to_owned());
+    let told = troubles(&view);
+    let [trouble] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(
+        trouble.message,
+        "`beside` belongs to fleet `others`, `beyond` belongs to fleet `far`: let one selector \
+         leave such a node out"
+    );
+    let revision = Revision::new("stations-0123456789");
+    let wanted = desired(&view.fleet, revision.clone()).unwrap();
+    let stored = RevisionRecord {
+        created_at: now(),
+        promoted_at: Some(now()),
+        has_daemon_set: true,
+        refusal: None,
+    };
+    let observed = Observed {
+        revisions: BTreeMap::from([(revision, stored)]),
+        is_collector_up: true,
+        ..Observed::default()
+    };
+    let status = of_fleet(&view.fleet, &observed, &plan(&wanted, &observed, now()), &told, now());
+    let degraded = status.conditions.iter().find(|c| c.type_ == "Degraded").unwrap();
+    assert_eq!((degraded.status.as_str(), degraded.reason.as_str()), ("True", "OwnedByOtherFleet"));
 }

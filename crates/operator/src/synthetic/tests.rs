@@ -54,24 +54,16 @@ fn view(gate: &Value) -> View {
     gates[0].as_object_mut().unwrap().extend(gate.as_object().unwrap().clone());
     let stations = [("canary", TARGET, "a"), ("node-1", STABLE, "a"), ("node-2", STABLE, "b")];
     View {
-        fleet: Arc::new(fleet(&json!({
+        nodes: stations.iter().map(|(name, has, site)| node(name, Some(has), site)).collect(),
+        pods: stations.iter().map(|(name, has, _)| station(name, has)).collect(),
+        ..View::empty(fleet(&json!({
             "gates": gates,
             "rollout": {"waves": [
                 {"name": "canary", "nodes": {"matchLabels": {"canary": "true"}},
                  "gates": ["throughput"]},
                 {"name": "everywhere", "percent": 100},
             ]},
-        }))),
-        nodes: stations.iter().map(|(name, has, site)| node(name, Some(has), site)).collect(),
-        records: Vec::new(),
-        pods: stations.iter().map(|(name, has, _)| station(name, has)).collect(),
-        departed: Vec::new(),
-        revisions: Vec::new(),
-        daemon_sets: Vec::new(),
-        services: Vec::new(),
-        ledger: None,
-        taken: BTreeSet::default(),
-        rival: None,
+        })))
     }
 }
 
