@@ -25,6 +25,7 @@ const CONDITIONS: &[&str] = &[
 /// Reasons that the planner does not have.
 const OTHER_REASONS: &[&str] = &[
     fleet::reason::SECRET_MISSING,
+    fleet::reason::UNREADABLE,
     fleet::reason::GATES_SKIPPED,
     fleet::reason::CRD_TOO_OLD,
     node::reason::ALL_RULES_FULFILLED,

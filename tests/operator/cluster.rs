@@ -116,29 +116,12 @@ impl Cluster {
         });
     }
 
-    /// One wave with all nodes, one node at a time, and no waiting.
     pub(crate) fn apply_fleet(&self, changes: &Value) {
         self.apply_fleet_as("stations", changes);
     }
 
     pub(crate) fn apply_fleet_as(&self, name: &str, changes: &Value) {
-        let mut fleet = json!({
-            "apiVersion": "trigpoint.dev/v1alpha1",
-            "kind": "MeasurementFleet",
-            "metadata": {"name": name},
-            "spec": {
-                "nodeSelector": {"matchLabels": {"station": "true"}},
-                "template": {"image": "example.org/trigpoint:1"},
-                "network": {"profile": "service"},
-                "drain": {"lameDuck": "2s", "maxTest": "5s", "flush": "5s"},
-                "rollout": {
-                    "waves": [{"name": "everywhere", "percent": 100, "bake": "0s"}],
-                    "minReady": "0s",
-                },
-            },
-        });
-        merge(&mut fleet["spec"], changes);
-        self.create(&ours("measurementfleets"), &fleet);
+        self.create(&ours("measurementfleets"), &fleet(name, changes));
     }
 
     pub(crate) fn change_fleet(&self, changes: &Value) {
@@ -188,6 +171,47 @@ impl Cluster {
                 .as_object_mut()
                 .unwrap()
                 .remove("trigpoint.dev/schema-version");
+        });
+    }
+
+    /// As a newer version's chart: one more word for what a fleet does after a failure,
+    /// and one for how a drain ended.
+    pub(crate) fn widen_definitions(&self) {
+        for (kind, path, word) in [
+            ("measurementfleets", "/spec/properties/rollout/properties/onFailure", "Retry"),
+            ("measurementnodes", "/status/properties/lastDrain/properties/outcome", "Postponed"),
+        ] {
+            let definition = format!(
+                "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind}.trigpoint.dev"
+            );
+            self.update(&definition, |definition| {
+                let schema = &mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+                let field = schema.pointer_mut(&format!("/properties{path}/enum")).unwrap();
+                field.as_array_mut().unwrap().push(word.into());
+            });
+        }
+    }
+
+    /// A fleet of a newer version, once the API server knows that version.
+    pub(crate) fn apply_newer_fleet(&self, name: &str) {
+        let fleet = fleet(
+            name,
+            &json!({
+                "nodeSelector": {"matchLabels": {"station": "newer"}},
+                "rollout": {"onFailure": "Retry"},
+            }),
+        );
+        eventually(Duration::from_mins(1), "the API server takes the new word", || {
+            let (code, _) = self.server.request("POST", &ours("measurementfleets"), &fleet);
+            (code == 201).then_some(())
+        });
+    }
+
+    /// A newer version says so in the record of that node.
+    pub(crate) fn say_of_drain(&self, node: &str, outcome: &str) {
+        let path = format!("{}/{node}/status", ours("measurementnodes"));
+        self.update(&path, |record| {
+            record["status"]["lastDrain"] = json!({"at": now(), "outcome": outcome});
         });
     }
 
@@ -546,6 +570,27 @@ impl Cluster {
             (code != 409).then_some(())
         });
     }
+}
+
+/// One wave with all nodes, one node at a time, and no waiting.
+fn fleet(name: &str, changes: &Value) -> Value {
+    let mut fleet = json!({
+        "apiVersion": "trigpoint.dev/v1alpha1",
+        "kind": "MeasurementFleet",
+        "metadata": {"name": name},
+        "spec": {
+            "nodeSelector": {"matchLabels": {"station": "true"}},
+            "template": {"image": "example.org/trigpoint:1"},
+            "network": {"profile": "service"},
+            "drain": {"lameDuck": "2s", "maxTest": "5s", "flush": "5s"},
+            "rollout": {
+                "waves": [{"name": "everywhere", "percent": 100, "bake": "0s"}],
+                "minReady": "0s",
+            },
+        },
+    });
+    merge(&mut fleet["spec"], changes);
+    fleet
 }
 
 fn core(path: &str) -> String {

@@ -144,3 +144,35 @@ fn of_two_fleets_that_select_a_node_one_has_it_and_the_other_says_so() {
     assert!(!cluster.events().contains(&"NodeVanished".to_owned()));
     assert!(cluster.events().contains(&"NotSelected".to_owned()));
 }
+
+#[test]
+fn what_a_newer_version_wrote_keeps_no_other_fleet_from_its_stations() {
+    let directory = Directory::new();
+    let mut cluster = Cluster::start(&directory);
+    cluster.add_node("node-1", true);
+    cluster.widen_definitions();
+    cluster.apply_newer_fleet("listed");
+    cluster.apply_fleet(&json!({}));
+    let operator = Running::start(&cluster, "one");
+    until(&mut cluster, "the other fleet serves", |c| is_up_to_date(c, 1));
+    let unreadable = "trigpoint_operator_unreadable_objects";
+    assert_eq!(operator.metric(unreadable), 1);
+    // One that comes while it is watched, and a status of one that it can read.
+    cluster.apply_newer_fleet("watched");
+    cluster.say_of_drain("node-1", "Postponed");
+    until(&mut cluster, "the second one is told of", |cluster| {
+        let told = cluster.events().iter().filter(|reason| *reason == "Unreadable").count();
+        (told == 2 && operator.metric(unreadable) == 2).then_some(())
+    });
+    cluster.change_fleet(&json!({"template": {"image": "example.org/trigpoint:2"}}));
+    until(&mut cluster, "the other fleet goes on", |cluster| {
+        let is_there = cluster.image("node-1").as_deref() == Some("example.org/trigpoint:2");
+        is_up_to_date(cluster, 1).filter(|_| is_there)
+    });
+    let drain = &cluster.get("measurementnodes/node-1")["status"]["lastDrain"];
+    assert_eq!(drain["outcome"], "Clean", "{drain}");
+    // Each was named once.
+    three_more_rounds(&mut cluster, &operator);
+    let told = cluster.events().iter().filter(|reason| *reason == "Unreadable").count();
+    assert_eq!(told, 2);
+}

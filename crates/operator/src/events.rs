@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
-use kube::{Resource as _, ResourceExt as _};
+use kube::Resource as _;
 use tracing::debug;
+use trigpoint_crd::conditions::fleet as condition;
 use trigpoint_rollout::{Action, Change, Reason, Revision, Verdict};
 
-use crate::act::{Actor, parameters};
+use crate::act::{Actor, Hands, parameters};
+use crate::error::Stop;
+use crate::watch::Unreadable;
 
 /// An Event is a courtesy; nothing waits for it longer.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -46,35 +50,62 @@ impl Actor<'_> {
     }
 
     async fn tell_one(&self, told: &Told) {
-        match tokio::time::timeout(DEADLINE, self.post(told)).await {
+        self.hands.tell(&self.view.fleet.object_ref(&()), told).await;
+    }
+}
+
+impl Hands {
+    /// Tells of an object that this version cannot read, beside that very object.
+    pub(crate) async fn tell_of_unreadable(&self, object: &Unreadable) {
+        let metadata = &object.metadata;
+        let regarding = ObjectReference {
+            api_version: Some(object.api_version.clone()),
+            kind: Some(object.kind.clone()),
+            name: metadata.name.clone(),
+            namespace: metadata.namespace.clone(),
+            uid: metadata.uid.clone(),
+            ..ObjectReference::default()
+        };
+        let note = format!(
+            "this operator cannot read it, and leaves it alone ({}): upgrade the operator, or \
+             mend the object",
+            object.why
+        );
+        self.tell(&regarding, &warning(condition::reason::UNREADABLE, note)).await;
+    }
+
+    async fn tell(&self, regarding: &ObjectReference, told: &Told) {
+        match tokio::time::timeout(DEADLINE, self.post(regarding, told)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => debug!(%error, reason = told.reason, "an Event is lost"),
             Err(_) => debug!(reason = told.reason, "an Event is lost, in want of an answer"),
         }
     }
 
-    async fn post(&self, told: &Told) -> Result<(), crate::error::Stop> {
-        let fleet = &self.view.fleet;
+    async fn post(&self, regarding: &ObjectReference, told: &Told) -> Result<(), Stop> {
         let now = Timestamp::now();
+        let name = regarding.name.as_deref().unwrap_or_default();
+        // Of what has no namespace, Events are in the default one.
+        let namespace = regarding.namespace.as_deref().unwrap_or("default");
         let mut event = Event {
             action: Some(told.reason.clone()),
             event_time: Some(MicroTime(now)),
             note: Some(cut(&told.note).to_owned()),
             reason: Some(told.reason.clone()),
-            regarding: Some(fleet.object_ref(&())),
+            regarding: Some(regarding.clone()),
             reporting_controller: Some("trigpoint.dev/operator".to_owned()),
             reporting_instance: Some("trigpoint-operator".to_owned()),
             type_: Some(if told.is_warning { "Warning" } else { "Normal" }.to_owned()),
             ..Event::default()
         };
-        event.metadata.name = Some(format!("{}.{:x}", fleet.name_any(), now.as_nanosecond()));
-        event.metadata.namespace = fleet.namespace();
-        self.hands.turn("create Event").await?;
-        let api = self.hands.api::<Event>(&self.view.namespace());
-        api.create(&parameters(), &event)
+        event.metadata.name = Some(format!("{name}.{:x}", now.as_nanosecond()));
+        event.metadata.namespace = Some(namespace.to_owned());
+        self.turn("create Event").await?;
+        self.api::<Event>(namespace)
+            .create(&parameters(), &event)
             .await
             .map(drop)
-            .map_err(|source| crate::error::Stop::of("post an Event", source))
+            .map_err(|source| Stop::of("post an Event", source))
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) struct Metrics {
     pub(crate) rounds: IntCounterVec,
     pub(crate) plan_seconds: Histogram,
     pub(crate) stream_age: GaugeVec,
+    pub(crate) unreadable: IntGaugeVec,
     pub(crate) is_leader: IntGauge,
     /// By state, over all fleets.
     pub(crate) nodes: IntGaugeVec,
@@ -53,6 +54,16 @@ impl Metrics {
                     Opts::new(
                         "trigpoint_operator_stream_age_seconds",
                         "Time since a watch last made progress.",
+                    ),
+                    &["kind"],
+                )?,
+            )?,
+            unreadable: registered(
+                registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "trigpoint_operator_unreadable_objects",
+                        "Objects that are there and that this version cannot read.",
                     ),
                     &["kind"],
                 )?,

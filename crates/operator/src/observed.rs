@@ -31,7 +31,7 @@ pub(crate) fn observed(view: &View, asked: &Asked, now: Time) -> Result<Observed
     for node in &view.nodes {
         let name = node.name_any();
         let is_in_hand = stations.contains_key(&name) || ledger.claims.contains_key(&name);
-        if is_in_hand || is_concerned(view, node) {
+        if !view.is_obscure(&name) && (is_in_hand || is_concerned(view, node)) {
             let pods = stations.get(&name).map(Vec::as_slice).unwrap_or_default();
             nodes.insert(name, node::present(view, asked, node, pods));
         }

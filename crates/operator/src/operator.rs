@@ -1,6 +1,6 @@
 //! The operator as a whole: watches, leadership, and the loop of rounds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,6 +101,8 @@ impl Operator {
     /// Round after round, until the lease is lost.
     async fn lead(&self, streams: &Streams, hands: &mut Hands) {
         let mut memories: HashMap<Key, Memory> = HashMap::new();
+        // Objects that cannot be read, by uid, and why: each is told of once.
+        let mut named: HashSet<(Option<String>, String)> = HashSet::new();
         let mut keeper = self.settings.certificates.as_ref().map(Keeper::new);
         loop {
             let mut wake_at = None;
@@ -122,8 +124,19 @@ impl Operator {
                     Err(Lost) => return,
                 }
             }
+            let unreadable = streams.unreadable();
             for (kind, age) in self.health.ages() {
                 self.metrics.stream_age.with_label_values(&[kind]).set(age.as_secs_f64());
+                let count = unreadable.iter().filter(|object| object.kind == kind).count();
+                self.metrics.unreadable.with_label_values(&[kind]).set(count as i64);
+            }
+            named.retain(|(uid, why)| {
+                unreadable.iter().any(|o| o.metadata.uid == *uid && o.why == *why)
+            });
+            for object in &unreadable {
+                if named.insert((object.metadata.uid.clone(), object.why.clone())) {
+                    hands.tell_of_unreadable(object).await;
+                }
             }
             let pause = wake_at.map_or(self.settings.stream_deadline, |at: Time| {
                 (at - Utc::now()).to_std().unwrap_or_default()
@@ -232,7 +245,7 @@ fn remember(
 ) {
     for pod in departed {
         for fleet in fleets {
-            if is_of(pod.as_ref(), fleet.namespace().as_ref(), &fleet.name_any()) {
+            if is_of(&pod.metadata, fleet.namespace().as_ref(), &fleet.name_any()) {
                 info!(pod = pod.name_any(), "a pod left");
                 memories.entry(key(fleet)).or_default().departed.push(Arc::clone(&pod));
             }

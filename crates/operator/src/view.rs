@@ -9,6 +9,7 @@ use kube::ResourceExt as _;
 use trigpoint_crd::{MeasurementFleet, MeasurementNode};
 
 use crate::names;
+use crate::watch::{Unreadable, is_of};
 
 /// A snapshot, each part as old as its watch is late.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub(crate) struct View {
     pub(crate) ledger: Option<Arc<ConfigMap>>,
     /// Nodes of which another fleet of the namespace has the record, with its name.
     pub(crate) taken: BTreeMap<String, String>,
+    /// Objects of whatever fleet that are there and cannot be read.
+    pub(crate) unreadable: Vec<Arc<Unreadable>>,
     /// Namespace of an older fleet of the same name: a node's label knows a fleet by
     /// its name alone.
     pub(crate) rival: Option<String>,
@@ -47,6 +50,7 @@ impl View {
             services: Vec::new(),
             ledger: None,
             taken: BTreeMap::new(),
+            unreadable: Vec::new(),
             rival: None,
         }
     }
@@ -57,6 +61,25 @@ impl View {
 
     pub(crate) fn record(&self, node: &str) -> Option<&Arc<MeasurementNode>> {
         self.records.iter().find(|record| record.spec.node_name == node)
+    }
+
+    /// Whether the node's record is there and cannot be read.  Nobody can say then what
+    /// the node has and what a person wants of it, so it is left as it is.
+    pub(crate) fn is_obscure(&self, node: &str) -> bool {
+        self.unreadable.iter().any(|object| {
+            object.kind == "MeasurementNode"
+                && object.metadata.namespace == self.fleet.namespace()
+                && object.metadata.name.as_deref() == Some(node)
+        })
+    }
+
+    /// Of the fleet, and cannot be read.
+    pub(crate) fn own_unreadable(&self) -> impl Iterator<Item = &Unreadable> {
+        let (namespace, name) = (self.fleet.namespace(), self.fleet.name_any());
+        self.unreadable
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(move |object| is_of(&object.metadata, namespace.as_ref(), &name))
     }
 
     pub(crate) fn revision(&self, name: &str) -> Option<&Arc<ControllerRevision>> {

@@ -6,6 +6,7 @@
 //! (stackabletech/trino-operator#936); here each bookmark is progress.
 
 mod follow;
+mod guard;
 mod health;
 mod store;
 
@@ -15,12 +16,14 @@ use std::sync::Arc;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use trigpoint_crd::{MeasurementFleet, MeasurementNode};
 
+pub(crate) use guard::{Guarded, Unreadable};
 pub(crate) use health::Health;
 use store::Store;
 
@@ -57,6 +60,10 @@ impl<K> Watched<K> {
     fn is_filled(&self) -> bool {
         self.stores.iter().all(|store| store.is_filled())
     }
+
+    fn unreadable(&self) -> Vec<Arc<Unreadable>> {
+        self.stores.iter().flat_map(|store| store.unreadable()).collect()
+    }
 }
 
 /// What one stream is made of.
@@ -79,7 +86,7 @@ impl Starter<'_> {
             + Sync
             + 'static,
     {
-        let apis: Vec<Api<K>> = match self.namespaces {
+        let apis: Vec<Api<Guarded<K>>> = match self.namespaces {
             [] => vec![Api::all(self.client.clone())],
             names => names.iter().map(|name| Api::namespaced(self.client.clone(), name)).collect(),
         };
@@ -91,7 +98,7 @@ impl Starter<'_> {
     fn one<K>(
         &mut self,
         kind: &'static str,
-        api: Api<K>,
+        api: Api<Guarded<K>>,
         labels: Option<&str>,
         trim: fn(&mut K),
     ) -> Arc<Store<K>>
@@ -163,9 +170,31 @@ impl Streams {
         self.fleets.all()
     }
 
+    /// Objects that are there and cannot be read.
+    pub(crate) fn unreadable(&self) -> Vec<Arc<Unreadable>> {
+        let mut all = self.fleets.unreadable();
+        all.extend(self.nodes.unreadable());
+        all.extend(self.records.unreadable());
+        all.extend(self.pods.unreadable());
+        all.extend(self.revisions.unreadable());
+        all.extend(self.daemon_sets.unreadable());
+        all.extend(self.services.unreadable());
+        all.extend(self.ledgers.unreadable());
+        all
+    }
+
     /// Pods that left since the last call.
     pub(crate) fn departed(&self) -> Vec<Arc<Pod>> {
         self.pods.stores.iter().flat_map(|store| store.take_departed()).collect()
+    }
+
+    /// Namespace of an older fleet of that name, also of one that cannot be read: the
+    /// labels on its nodes are there all the same.
+    fn rival(&self, fleet: &MeasurementFleet) -> Option<String> {
+        let (readable, unreadable) = (self.fleets.all(), self.fleets.unreadable());
+        let metadata = readable.iter().map(|other| &other.metadata);
+        let mut others = metadata.chain(unreadable.iter().map(|other| &other.metadata));
+        others.find_map(|other| rival(&fleet.metadata, other))
     }
 
     /// What there is of one fleet.
@@ -180,30 +209,36 @@ impl Streams {
             records: own(&self.records, |record| {
                 record.namespace() == namespace && record.spec.fleet == name
             }),
-            pods: own(&self.pods, |pod| is_of(pod, namespace.as_ref(), &name)),
+            pods: own(&self.pods, |pod| is_of(&pod.metadata, namespace.as_ref(), &name)),
             departed: departed.iter().map(|pod| Pod::clone(pod)).collect(),
-            revisions: own(&self.revisions, |object| is_of(object, namespace.as_ref(), &name)),
-            daemon_sets: own(&self.daemon_sets, |set| is_of(set, namespace.as_ref(), &name)),
-            services: own(&self.services, |object| is_of(object, namespace.as_ref(), &name)),
+            revisions: own(&self.revisions, |object| {
+                is_of(&object.metadata, namespace.as_ref(), &name)
+            }),
+            daemon_sets: own(&self.daemon_sets, |set| {
+                is_of(&set.metadata, namespace.as_ref(), &name)
+            }),
+            services: own(&self.services, |object| {
+                is_of(&object.metadata, namespace.as_ref(), &name)
+            }),
             ledger: own(&self.ledgers, |object| {
-                is_of(object, namespace.as_ref(), &name)
+                is_of(&object.metadata, namespace.as_ref(), &name)
                     && object.name_any() == names::ledger(&name)
             })
             .pop(),
             taken: of_others.iter().map(|record| holder(record)).collect(),
-            rival: self.fleets().iter().find_map(|other| rival(fleet, other)),
+            unreadable: self.unreadable(),
+            rival: self.rival(fleet),
             fleet: Arc::clone(fleet),
         }
     }
 }
 
 /// The namespace of another fleet, if it has the same name and is older.
-fn rival(fleet: &MeasurementFleet, other: &MeasurementFleet) -> Option<String> {
-    let age = |fleet: &MeasurementFleet| (fleet.creation_timestamp(), fleet.namespace());
-    let is_older = fleet.name_any() == other.name_any()
-        && fleet.namespace() != other.namespace()
-        && age(other) < age(fleet);
-    is_older.then(|| other.namespace().unwrap_or_default())
+fn rival(fleet: &ObjectMeta, other: &ObjectMeta) -> Option<String> {
+    let age = |fleet: &ObjectMeta| (fleet.creation_timestamp.clone(), fleet.namespace.clone());
+    let is_older =
+        fleet.name == other.name && fleet.namespace != other.namespace && age(other) < age(fleet);
+    is_older.then(|| other.namespace.clone().unwrap_or_default())
 }
 
 /// The node that a record is about, and the fleet that has it.
@@ -218,13 +253,10 @@ fn own<K>(watched: &Watched<K>, is_own: impl Fn(&K) -> bool) -> Vec<Arc<K>> {
 }
 
 /// Whether an object is labelled as one of that fleet.
-pub(crate) fn is_of(
-    object: &impl kube::ResourceExt,
-    namespace: Option<&String>,
-    fleet: &str,
-) -> bool {
-    object.meta().namespace.as_ref() == namespace
-        && object.labels().get(names::FLEET).is_some_and(|name| name == fleet)
+pub(crate) fn is_of(object: &ObjectMeta, namespace: Option<&String>, fleet: &str) -> bool {
+    let labels = object.labels.as_ref();
+    object.namespace.as_ref() == namespace
+        && labels.and_then(|labels| labels.get(names::FLEET)).is_some_and(|name| name == fleet)
 }
 
 /// Who wrote which field is most of an object, and of no use here.
@@ -240,5 +272,31 @@ fn trim_node(node: &mut Node) {
         status.images = None;
         status.volumes_in_use = None;
         status.volumes_attached = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_two_fleets_of_one_name_the_older_one_is_the_rival() {
+        let fleet = |name: &str, namespace: &str, hour: u32| -> ObjectMeta {
+            let created = format!("2026-11-27T{hour:02}:00:00Z");
+            serde_json::from_value(
+                json!({"name": name, "namespace": namespace, "creationTimestamp": created}),
+            )
+            .unwrap()
+        };
+        let own = fleet("stations", "b", 8);
+        assert_eq!(rival(&own, &fleet("stations", "a", 7)), Some("a".to_owned()));
+        assert_eq!(rival(&own, &fleet("stations", "a", 9)), None);
+        assert_eq!(rival(&own, &fleet("others", "a", 7)), None);
+        assert_eq!(rival(&own, &own), None);
+        // Of the same second.
+        assert_eq!(rival(&own, &fleet("stations", "a", 8)), Some("a".to_owned()));
+        assert_eq!(rival(&own, &fleet("stations", "c", 8)), None);
     }
 }

@@ -19,6 +19,8 @@ pub mod reason {
     pub const SECRET_MISSING: &str = "SecretMissing";
     /// `rollout.skipGates` is set; the message repeats its reason.
     pub const GATES_SKIPPED: &str = "GatesSkipped";
+    /// An object of the fleet, or the fleet itself, cannot be read: a newer version wrote it.
+    pub const UNREADABLE: &str = "Unreadable";
     /// The installed definitions are older than the operator.
     pub const CRD_TOO_OLD: &str = "CrdTooOld";
 }

@@ -15,7 +15,7 @@ use trigpoint_crd::{MeasurementFleet, MeasurementNode};
 use crate::error::Error;
 use crate::names;
 use crate::view::{View, is_for};
-use crate::watch::{holder, is_of};
+use crate::watch::{Guarded, Unreadable, holder, is_of};
 
 /// One fleet and what is of it.
 #[derive(Debug, Clone)]
@@ -31,6 +31,7 @@ struct Objects {
     daemon_sets: Vec<Arc<DaemonSet>>,
     services: Vec<Arc<Service>>,
     ledgers: Vec<Arc<ConfigMap>>,
+    unreadable: Vec<Arc<Unreadable>>,
 }
 
 impl Snapshot {
@@ -47,15 +48,20 @@ impl Snapshot {
         })?;
         let Some(fleet) = fleet else { return Ok(None) };
         let of_fleet = format!("{}={name}", names::FLEET);
-        let objects = Objects {
-            nodes: list(Api::all(client.clone()), None).await?,
-            records: list(Api::namespaced(client.clone(), namespace), None).await?,
-            pods: list(Api::namespaced(client.clone(), namespace), Some(&of_fleet)).await?,
-            revisions: list(Api::namespaced(client.clone(), namespace), Some(&of_fleet)).await?,
-            daemon_sets: list(Api::namespaced(client.clone(), namespace), Some(&of_fleet)).await?,
-            services: list(Api::namespaced(client.clone(), namespace), Some(&of_fleet)).await?,
-            ledgers: list(Api::namespaced(client.clone(), namespace), Some(&of_fleet)).await?,
+        let of_fleet = Some(of_fleet.as_str());
+        let mut unreadable = Vec::new();
+        let lost = &mut unreadable;
+        let mut objects = Objects {
+            nodes: list(Api::all(client.clone()), None, lost).await?,
+            records: list(Api::namespaced(client.clone(), namespace), None, lost).await?,
+            pods: list(Api::namespaced(client.clone(), namespace), of_fleet, lost).await?,
+            revisions: list(Api::namespaced(client.clone(), namespace), of_fleet, lost).await?,
+            daemon_sets: list(Api::namespaced(client.clone(), namespace), of_fleet, lost).await?,
+            services: list(Api::namespaced(client.clone(), namespace), of_fleet, lost).await?,
+            ledgers: list(Api::namespaced(client.clone(), namespace), of_fleet, lost).await?,
+            unreadable: Vec::new(),
         };
+        objects.unreadable = unreadable;
         Ok(Some(Self(objects.view(fleet))))
     }
 
@@ -107,14 +113,14 @@ impl Objects {
         self.records.retain(|record| {
             record.metadata.namespace.as_ref() == namespace && record.spec.fleet == name
         });
-        self.pods.retain(|pod| is_of(pod.as_ref(), namespace, &name));
+        self.pods.retain(|pod| is_of(&pod.metadata, namespace, &name));
         self.revisions.retain(|object| {
-            is_of(object.as_ref(), namespace, &name) && is_for(object.as_ref(), names::RECORD)
+            is_of(&object.metadata, namespace, &name) && is_for(object.as_ref(), names::RECORD)
         });
-        self.daemon_sets.retain(|set| is_of(set.as_ref(), namespace, &name));
-        self.services.retain(|service| is_of(service.as_ref(), namespace, &name));
+        self.daemon_sets.retain(|set| is_of(&set.metadata, namespace, &name));
+        self.services.retain(|service| is_of(&service.metadata, namespace, &name));
         self.ledgers.retain(|object| {
-            is_of(object.as_ref(), namespace, &name) && object.name_any() == names::ledger(&name)
+            is_of(&object.metadata, namespace, &name) && object.name_any() == names::ledger(&name)
         });
         View {
             fleet: Arc::new(fleet),
@@ -127,6 +133,7 @@ impl Objects {
             services: self.services,
             ledger: self.ledgers.pop(),
             taken,
+            unreadable: self.unreadable,
             rival: None,
         }
     }
@@ -139,7 +146,12 @@ fn object<K: DeserializeOwned>(item: &Value) -> Result<Arc<K>, String> {
         .map_err(|error| format!("the {} {name} in it cannot be read: {error}", item["kind"]))
 }
 
-async fn list<K>(api: Api<K>, labels: Option<&str>) -> Result<Vec<Arc<K>>, Error>
+/// Those that cannot be read are put aside.
+async fn list<K>(
+    api: Api<Guarded<K>>,
+    labels: Option<&str>,
+    unreadable: &mut Vec<Arc<Unreadable>>,
+) -> Result<Vec<Arc<K>>, Error>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
 {
@@ -149,5 +161,14 @@ where
         .list(&parameters)
         .await
         .map_err(|source| Error::Api { what: format!("list {}", K::plural(&())), source })?;
-    Ok(list.items.into_iter().map(Arc::new).collect())
+    let mut objects = Vec::new();
+    for object in list.items {
+        match object {
+            Guarded::Whole(object) | Guarded::WithoutStatus(object, _) => {
+                objects.push(Arc::new(object));
+            }
+            Guarded::Unreadable(object) => unreadable.push(Arc::new(object)),
+        }
+    }
+    Ok(objects)
 }

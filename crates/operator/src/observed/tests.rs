@@ -15,6 +15,7 @@ use crate::asked::Asked;
 use crate::desired::tests::fleet;
 use crate::time::from_text;
 use crate::view::View;
+use crate::watch::Unreadable;
 
 const REVISION: &str = "stations-0123456789";
 
@@ -114,6 +115,31 @@ fn of_two_fleets_that_select_a_node_the_one_with_its_record_has_it() {
     let mut view = view(selected(), Vec::new(), Vec::new());
     view.taken = BTreeMap::from([("node-1".to_owned(), "others".to_owned())]);
     assert!(see(&view).nodes.is_empty());
+}
+
+/// As if it had no record, it would be given one, which is refused again and again.
+#[test]
+fn a_node_whose_record_cannot_be_read_is_not_looked_at_and_the_others_are() {
+    let label = trigpoint_crd::REVISION_LABEL;
+    let nodes = vec![
+        node("node-1", &json!({"station": "true", label: REVISION})),
+        node("node-2", &json!({"station": "true"})),
+    ];
+    let mut view = view(nodes, Vec::new(), vec![pod("station", "node-1", &json!({}))]);
+    let metadata = json!({
+        "name": "node-1", "namespace": "measurement", "labels": {"trigpoint.dev/fleet": "stations"},
+    });
+    view.unreadable = vec![Arc::new(Unreadable {
+        kind: "MeasurementNode".to_owned(),
+        api_version: "trigpoint.dev/v1alpha1".to_owned(),
+        metadata: serde_json::from_value(metadata).unwrap(),
+        why: "unknown variant `Postponed`".to_owned(),
+    })];
+    assert_eq!(see(&view).nodes.keys().collect::<Vec<_>>(), ["node-2"]);
+    let told = format!("{:?}", crate::status::troubles(&view));
+    for word in ["Unreadable", "MeasurementNode `node-1`", "Postponed", "upgrade the operator"] {
+        assert!(told.contains(word), "{told}");
+    }
 }
 
 #[test]

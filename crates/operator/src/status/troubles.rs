@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use kube::ResourceExt as _;
+use trigpoint_crd::conditions::fleet as condition;
 use trigpoint_rollout::Reason;
 
 use crate::observed::node;
@@ -20,7 +21,26 @@ pub(crate) struct Trouble {
 }
 
 pub(crate) fn troubles(view: &View) -> Vec<Trouble> {
-    owned_by_others(view).into_iter().collect()
+    unreadable(view).into_iter().chain(owned_by_others(view)).collect()
+}
+
+/// Objects that another version wrote.
+fn unreadable(view: &View) -> Option<Trouble> {
+    let mut objects: Vec<String> = view
+        .own_unreadable()
+        .map(|object| {
+            let name = object.metadata.name.as_deref().unwrap_or_default();
+            format!("the {} `{name}` cannot be read ({})", object.kind, object.why)
+        })
+        .collect();
+    objects.sort();
+    (!objects.is_empty()).then(|| Trouble {
+        reason: condition::reason::UNREADABLE,
+        message: format!(
+            "{}: a newer version may have written it; upgrade the operator, or mend the object",
+            listed(&objects)
+        ),
+    })
 }
 
 /// Nodes that the selector matches, and that another fleet has: of this namespace by

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use super::guard::{Guarded, Unreadable};
 use super::health::Pulse;
 use super::store::{Key, Store};
 
@@ -31,7 +32,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
 pub(super) struct Stream<K> {
     pub(super) kind: &'static str,
-    pub(super) api: Api<K>,
+    pub(super) api: Api<Guarded<K>>,
     pub(super) labels: Option<String>,
     /// Takes away what nobody reads, before it is kept.
     pub(super) trim: fn(&mut K),
@@ -88,17 +89,22 @@ where
     async fn list(&self) -> Result<String, Broken> {
         let mut parameters = ListParams::default().limit(PAGE);
         parameters.label_selector.clone_from(&self.labels);
-        let mut objects = HashMap::new();
+        let (mut objects, mut unreadable) = (HashMap::new(), HashMap::new());
         loop {
             let page = timeout(ANSWER, self.api.list(&parameters))
                 .await
                 .map_err(|_| Broken::NoAnswer)??;
             self.pulse.beat();
-            objects.extend(page.items.into_iter().map(|object| self.keep(object)));
+            for object in page.items {
+                match self.keep(object) {
+                    (key, Ok(object)) => drop(objects.insert(key, object)),
+                    (key, Err(object)) => drop(unreadable.insert(key, object)),
+                }
+            }
             parameters.continue_token = page.metadata.continue_.filter(|token| !token.is_empty());
             if parameters.continue_token.is_none() {
                 debug!(kind = self.kind, objects = objects.len(), "listed");
-                self.store.replace(objects);
+                self.store.replace(objects, unreadable);
                 self.changed.notify_one();
                 return Ok(page.metadata.resource_version.unwrap_or_default());
             }
@@ -122,14 +128,16 @@ where
             match event {
                 WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                     follow(&mut version, &object);
-                    let (key, object) = self.keep(object);
-                    self.store.put(key, object);
+                    match self.keep(object) {
+                        (key, Ok(object)) => self.store.put(key, object),
+                        (key, Err(object)) => self.store.put_unreadable(key, object),
+                    }
                     self.changed.notify_one();
                 }
                 WatchEvent::Deleted(object) => {
                     follow(&mut version, &object);
                     let (key, object) = self.keep(object);
-                    self.store.remove(&key, object);
+                    self.store.remove(&key, object.ok());
                     self.changed.notify_one();
                 }
                 WatchEvent::Bookmark(bookmark) => version = bookmark.metadata.resource_version,
@@ -139,11 +147,24 @@ where
         }
     }
 
-    fn keep(&self, mut object: K) -> (Key, Arc<K>) {
-        (self.trim)(&mut object);
+    /// What is kept of an object, or that it cannot be read.
+    fn keep(&self, object: Guarded<K>) -> (Key, Result<Arc<K>, Arc<Unreadable>>) {
         let meta = object.meta();
         let key = (meta.namespace.clone(), meta.name.clone().unwrap_or_default());
-        (key, Arc::new(object))
+        let (kind, name) = (self.kind, &key.1);
+        let mut object = match object {
+            Guarded::Whole(object) => object,
+            Guarded::WithoutStatus(object, why) => {
+                warn!(kind, name, why, "a status cannot be read; it is written anew");
+                object
+            }
+            Guarded::Unreadable(object) => {
+                warn!(kind, name, why = object.why, "an object cannot be read; it is left alone");
+                return (key, Err(Arc::new(object)));
+            }
+        };
+        (self.trim)(&mut object);
+        (key, Ok(Arc::new(object)))
     }
 }
 
