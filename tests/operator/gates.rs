@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use trigpoint_operator::fleet::Word;
 use trigpoint_operator::{Answering, Gates, Settings};
 use trigpoint_testkit::Directory;
@@ -16,6 +17,8 @@ use crate::{is_up_to_date, three_more_rounds, until};
 #[derive(Debug)]
 struct Service {
     verdict: Mutex<Verdict>,
+    /// Answers as long as this is not set.
+    is_silent: watch::Sender<bool>,
     asked: Mutex<Vec<MeasureRequest>>,
 }
 
@@ -29,7 +32,11 @@ impl Gates for Service {
             ..MeasureResponse::default()
         };
         answer.set_verdict(*self.verdict.lock().unwrap());
-        Box::pin(std::future::ready(Ok(answer)))
+        let mut is_silent = self.is_silent.subscribe();
+        Box::pin(async move {
+            is_silent.wait_for(|is_silent| !is_silent).await.unwrap();
+            Ok(answer)
+        })
     }
 }
 
@@ -64,7 +71,11 @@ fn canary_of(verdict: Verdict, changes: &Value, settings: Settings) -> Canary {
     });
     merge(&mut spec, changes);
     cluster.apply_fleet(&spec);
-    let service = Arc::new(Service { verdict: Mutex::new(verdict), asked: Mutex::default() });
+    let service = Arc::new(Service {
+        verdict: Mutex::new(verdict),
+        is_silent: watch::Sender::new(false),
+        asked: Mutex::default(),
+    });
     let gates: Arc<dyn Gates> = Arc::<Service>::clone(&service);
     let operator = Running::with(&cluster, settings, Door::open(), Some(gates)).unwrap();
     // Nothing is judged before there is something to compare with.
@@ -130,6 +141,29 @@ fn a_canary_that_passes_its_gate_lets_the_rest_follow() {
     let mut canary = canary(Verdict::Pass, &json!({}));
     until(&mut canary.cluster, "the second revision is everywhere", |c| is_up_to_date(c, 2));
     assert!(canary.cluster.events().contains(&"GatePassed".to_owned()));
+}
+
+#[test]
+fn a_query_service_that_does_not_answer_holds_up_no_other_fleet() {
+    let mut canary = canary(Verdict::Pass, &json!({}));
+    canary.service.is_silent.send_replace(true);
+    let service = Arc::clone(&canary.service);
+    until(&mut canary.cluster, "the gate is asked for", |_| {
+        (!service.asked.lock().unwrap().is_empty()).then_some(())
+    });
+    canary.cluster.add_node_with("node-2", &json!({"station": "other"}));
+    let others = json!({"nodeSelector": {"matchLabels": {"station": "other"}}});
+    canary.cluster.apply_fleet_as("others", &others);
+    until(&mut canary.cluster, "another fleet comes about", |cluster| {
+        let condition = cluster.condition_of("others", "Progressing");
+        (condition["reason"] == "UpToDate").then_some(())
+    });
+    assert!(canary.cluster.label("node-2").unwrap().starts_with("others-"));
+    assert_eq!(canary.cluster.label("node-1"), Some(canary.stable));
+    // Once, however many rounds there were.
+    assert_eq!(service.asked.lock().unwrap().len(), 1);
+    service.is_silent.send_replace(false);
+    until(&mut canary.cluster, "its answer lets the fleet go on", |c| is_up_to_date(c, 2));
 }
 
 /// By an operator that has a key, so that its tests are marked in the data.

@@ -27,9 +27,9 @@ use tracing::info;
 use trigpoint_access_token::SigningKey;
 use trigpoint_rollout::{Action, Time};
 
-use crate::Gates;
 use crate::error::Stop;
 use crate::fleet;
+use crate::gates::Questions;
 use crate::leader::Leadership;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
@@ -47,7 +47,7 @@ pub(crate) struct Hands {
     /// Signs tokens of synthetic tests, once it was read.
     pub(crate) signing_key: Option<Arc<SigningKey>>,
     /// Who measures gates.
-    pub(crate) gates: Option<Arc<dyn Gates>>,
+    pub(crate) questions: Questions,
 }
 
 impl Hands {

@@ -1,5 +1,7 @@
 //! Gates: the questions of a fleet as whoever has the rows is asked them.
 
+mod questions;
+
 use std::fmt;
 
 use futures::future::BoxFuture;
@@ -9,11 +11,13 @@ use trigpoint_wire::gate;
 use trigpoint_wire::gate::measure_request::Bound;
 use trigpoint_wire::gate::{MeasureRequest, MeasureResponse};
 
+pub(crate) use questions::{About, Questions};
+
 /// Who measures gates: a query service.
 ///
 /// What links it links the engine of its queries; the operator need not.
 pub trait Gates: fmt::Debug + Send + Sync {
-    /// Measures a gate, in a minute at most: a round waits for it.
+    /// Measures a gate, in a minute at most.
     fn measure(&self, asked: MeasureRequest) -> Answering<'_>;
 }
 

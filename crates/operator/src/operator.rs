@@ -18,6 +18,7 @@ use trigpoint_rollout::{FleetReport, Time};
 use crate::act::Hands;
 use crate::certificates::Keeper;
 use crate::error::Stop;
+use crate::gates::Questions;
 use crate::leader::Candidate;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
@@ -84,7 +85,7 @@ impl Operator {
             metrics: self.metrics.clone(),
             has_keys: self.settings.certificates.is_some(),
             signing_key: None,
-            gates: self.gates.clone(),
+            questions: Questions::new(self.gates.clone(), streams.notify()),
         };
         let ended = tokio::select! {
             () = shutdown.reached(Phase::LameDuck) => Ok(()),

@@ -154,6 +154,11 @@ impl Streams {
         self.changed.notified().await;
     }
 
+    /// What wakes whoever waits for a change.
+    pub(crate) fn notify(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
     /// Whether every stream has brought what there was at its start.
     pub(crate) fn is_filled(&self) -> bool {
         self.fleets.is_filled()

@@ -8,6 +8,7 @@ use trigpoint_rollout::{Measurement, Revision, Verdict};
 use super::Actor;
 use crate::asked::spool;
 use crate::error::Stop;
+use crate::gates::About;
 use crate::{gates, ledger, names, time};
 
 impl Actor<'_> {
@@ -21,8 +22,11 @@ impl Actor<'_> {
         let asked = spec.gates.iter().find(|asked| asked.name == gate).ok_or_else(|| {
             Stop::refused(format!("measure the gate `{gate}`"), "the fleet has none of that name")
         })?;
-        let (measurement, explanation) = self.answer(asked, revision).await;
-        // Read after the answer came, which may have taken a minute.
+        // The answer wakes the next round.
+        let Some((measurement, explanation)) = self.answer(asked, wave, revision).await else {
+            return Ok(());
+        };
+        // The plan may be older than what the answer rests on.
         let name = names::ledger(&self.view.fleet.name_any());
         let object: Option<ConfigMap> = self
             .api()
@@ -46,18 +50,25 @@ impl Actor<'_> {
         Ok(())
     }
 
-    async fn answer(&self, asked: &Gate, revision: &Revision) -> (Measurement, String) {
+    /// None as long as it is under way.
+    async fn answer(
+        &self,
+        asked: &Gate,
+        wave: &str,
+        revision: &Revision,
+    ) -> Option<(Measurement, String)> {
         let stable = self.stable();
-        match gates::question(asked, revision, stable.as_ref()) {
-            None => self.spool_age(asked, revision).await,
-            Some(question) => {
-                let answer = match &self.hands.gates {
-                    Some(gates) => gates.measure(question).await,
-                    None => Err("this operator was told of no query service".to_owned()),
-                };
-                gates::measurement(answer, self.now)
-            }
-        }
+        let Some(question) = gates::question(asked, revision, stable.as_ref()) else {
+            return Some(self.spool_age(asked, revision).await);
+        };
+        let about = About {
+            namespace: self.view.namespace(),
+            fleet: self.view.fleet.name_any(),
+            gate: asked.name.clone(),
+            wave: wave.to_owned(),
+        };
+        let (at, answer) = self.hands.questions.ask(about, question, self.now)?;
+        Some(gates::measurement(answer, at))
     }
 
     /// The revision that was promoted last.
