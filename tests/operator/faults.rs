@@ -1,13 +1,14 @@
 //! An operator that is killed anywhere, and two that both think that they lead.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
-use trigpoint_operator::Error;
+use trigpoint_operator::{Error, Settings};
 use trigpoint_testkit::{Directory, eventually};
 
 use crate::cluster::Cluster;
-use crate::running::{DEADLINE, Door, Fate, Running};
+use crate::running::{DEADLINE, Door, Fate, Running, settings};
 use crate::{is_up_to_date, until};
 
 /// Each of these hands every node over once more, to an image of its own.
@@ -108,8 +109,8 @@ fn of_two_operators_one_acts_and_the_other_takes_over() {
 
 /// A Lease fences nothing: what a leader has sent may arrive long after another one
 /// did its work.
-#[test]
-fn what_a_leader_sent_and_comes_too_late_changes_nothing_and_it_ends_by_itself() {
+#[track_caller]
+fn comes_too_late(request: &'static str) {
     let directory = Directory::new();
     let mut cluster = Cluster::start(&directory);
     cluster.add_node("node-1", true);
@@ -117,8 +118,7 @@ fn what_a_leader_sent_and_comes_too_late_changes_nothing_and_it_ends_by_itself()
     let door = Door::open();
     let first = Running::behind(&cluster, "one", Arc::clone(&door), None);
     until(&mut cluster, "the fleet serves", |c| is_up_to_date(c, 1));
-    // It is about to release the node.
-    door.stop_at("PATCH /api/v1/nodes/node-1");
+    door.stop_at(request);
     cluster.change_fleet(&json!({"template": {"image": "example.org/trigpoint:2"}}));
     until(&mut cluster, "its request is under way", |_| door.is_stopped().then_some(()));
     let second = Running::start(&cluster, "two");
@@ -128,9 +128,117 @@ fn what_a_leader_sent_and_comes_too_late_changes_nothing_and_it_ends_by_itself()
     let arrived = door.seen().len();
     door.go_on();
     let last = until(&mut cluster, "its request arrives", |_| door.seen().get(arrived).cloned());
-    assert_eq!(last, "PATCH /api/v1/nodes/node-1 409");
+    assert_eq!(last, format!("{request} 409"));
     assert!(matches!(first.ended(), Err(Error::LeaseLost { .. })));
     assert_eq!(cluster.releases(), 1);
     until(&mut cluster, "the fleet is as it was", |c| is_up_to_date(c, 1));
+    second.stop();
+}
+
+#[test]
+fn a_release_that_comes_too_late_changes_nothing_and_who_sent_it_ends_by_itself() {
+    comes_too_late("PATCH /api/v1/nodes/node-1");
+}
+
+#[test]
+fn a_claim_that_comes_too_late_changes_nothing_and_who_sent_it_ends_by_itself() {
+    comes_too_late("PUT /api/v1/namespaces/measurement/configmaps/stations-ledger");
+}
+
+/// No watch needs a bookmark to be known as alive, which come once a minute.
+const STREAM_DEADLINE: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_watch_that_is_dead_is_renewed_and_where_that_does_not_help_liveness_says_so() {
+    let directory = Directory::new();
+    let mut cluster = Cluster::start(&directory);
+    cluster.add_node("node-1", true);
+    cluster.apply_fleet(&json!({}));
+    let door = Door::open();
+    let settings = Settings { stream_deadline: STREAM_DEADLINE, ..settings("one") };
+    let operator = Running::with(&cluster, settings, Arc::clone(&door), None).unwrap();
+    until(&mut cluster, "the fleet serves", |c| is_up_to_date(c, 1));
+    let change =
+        |image: &str| json!({"template": {"image": format!("example.org/trigpoint:{image}")}});
+    let is_there = |cluster: &Cluster, image: &str| {
+        let runs = cluster.image("node-1")?;
+        runs.ends_with(image).then(|| is_up_to_date(cluster, 1)).flatten()
+    };
+
+    // TCP itself would tell in a quarter of an hour.
+    door.hush_watches();
+    cluster.change_fleet(&change("2"));
+    until(&mut cluster, "it looks anew, and sees the change", |cluster| {
+        assert_eq!(operator.is_alive(), Ok(()));
+        is_there(cluster, "2")
+    });
+
+    let quiet_since = Instant::now();
+    door.set_deaf(true);
+    door.hush_watches();
+    let said = until(&mut cluster, "it says that it is blind", |_| operator.is_alive().err());
+    let after = quiet_since.elapsed();
+    println!("blind: told after {} s, of {} s", after.as_secs(), STREAM_DEADLINE.as_secs());
+    assert!(said.contains("the watch of") && said.contains("is silent"), "{said}");
+    // For as long as its Lease is renewed nobody else would look.
+    assert!(!operator.has_ended());
+
+    door.set_deaf(false);
+    until(&mut cluster, "it sees again", |_| operator.is_alive().ok());
+    cluster.change_fleet(&change("3"));
+    until(&mut cluster, "it goes on", |cluster| is_there(cluster, "3"));
+}
+
+/// A short form of twelve minutes without an API server.
+#[test]
+fn after_the_api_server_was_away_nothing_is_lost_and_there_is_no_burst() {
+    const NODES: usize = 8;
+    let directory = Directory::new();
+    let mut cluster = Cluster::start(&directory);
+    let nodes: Vec<String> = (1..=NODES).map(|number| format!("node-{number}")).collect();
+    for (number, node) in nodes.iter().enumerate() {
+        cluster.add_node_at(node, &number.to_string());
+    }
+    cluster.apply_fleet(&json!({"rollout": {
+        "waves": [{"name": "everywhere", "percent": 100, "bake": "0s", "maxParallel": NODES}],
+        "maxUnavailable": NODES,
+    }}));
+    let door = Door::open();
+    let first = Running::behind(&cluster, "one", Arc::clone(&door), None);
+    until(&mut cluster, "the fleet serves", |c| is_up_to_date(c, NODES as i64));
+    // In the middle of it, all of them.
+    cluster.hold_drains(true);
+    cluster.change_fleet(&json!({"template": {"image": "example.org/trigpoint:2"}}));
+    until(&mut cluster, "stations drain", |c| (c.all_draining().len() >= NODES / 2).then_some(()));
+    door.set_away(true);
+    until(&mut cluster, "it ends with its Lease", |_| first.has_ended().then_some(()));
+    assert!(matches!(first.ended(), Err(Error::LeaseLost { .. })));
+    // As a kubelet starts it again, which does not help yet.
+    let again = Running::with(&cluster, settings("one"), Arc::clone(&door), None);
+    assert!(matches!(again.err(), Some(Error::Api { .. })));
+    cluster.hold_drains(false);
+    cluster.step();
+
+    // It is back, and everybody wants something at once.
+    let door = Door::open();
+    let settings = Settings { writes_per_second: 5.0, ..settings("one") };
+    let second = Running::with(&cluster, settings, Arc::clone(&door), None).unwrap();
+    until(&mut cluster, "the second revision is everywhere", |c| is_up_to_date(c, NODES as i64));
+    for node in &nodes {
+        assert_eq!(cluster.image(node).as_deref(), Some("example.org/trigpoint:2"));
+    }
+    assert_eq!(cluster.releases(), NODES);
+    let writes = door.writes();
+    // What is sent on time may arrive together, but not for five seconds.
+    let most = writes
+        .iter()
+        .map(|from| {
+            let window = *from..*from + Duration::from_secs(5);
+            writes.iter().filter(|write| window.contains(*write)).count()
+        })
+        .max();
+    println!("{} writes, at most {most:?} in 5 s", writes.len());
+    assert!(writes.len() > 2 * 5 * 5, "{}", writes.len());
+    assert!(most.unwrap() <= 5 * 5 + 2, "{most:?}");
     second.stop();
 }

@@ -4,8 +4,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, StreamBody};
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -45,7 +48,20 @@ pub(crate) struct Door {
     is_stopped: watch::Sender<bool>,
     /// Method, path and answer of each change.
     seen: Mutex<Vec<String>>,
+    /// When each write was sent, Events included.
+    writes: Mutex<Vec<Instant>>,
+    /// Watches that were opened before this was last counted up say nothing any more,
+    /// as on a connection that a router forgot.
+    hushed: watch::Sender<usize>,
+    /// Nothing that is read is answered; the Lease is.
+    is_deaf: watch::Sender<bool>,
+    /// Connections are refused, and those that were open break.
+    is_away: watch::Sender<bool>,
 }
+
+/// As the operator gets it.
+type Heard = UnsyncBoxBody<Bytes, BoxError>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Door {
     pub(crate) fn killing(at: usize, fate: Fate) -> Arc<Self> {
@@ -77,6 +93,24 @@ impl Door {
         self.is_stopped.send_replace(false);
     }
 
+    /// Kills the connections of all watches that are open, and tells nobody.
+    pub(crate) fn hush_watches(&self) {
+        self.hushed.send_modify(|hushed| *hushed += 1);
+    }
+
+    pub(crate) fn set_deaf(&self, is_deaf: bool) {
+        self.is_deaf.send_replace(is_deaf);
+    }
+
+    pub(crate) fn set_away(&self, is_away: bool) {
+        self.is_away.send_replace(is_away);
+    }
+
+    /// When each write was sent, Events included and the Lease not.
+    pub(crate) fn writes(&self) -> Vec<Instant> {
+        self.writes.lock().unwrap().clone()
+    }
+
     pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
@@ -85,13 +119,60 @@ impl Door {
         self: Arc<Self>,
         client: Client,
         request: http::Request<Body>,
+    ) -> Result<http::Response<Heard>, BoxError> {
+        if *self.is_away.borrow() {
+            return Err(gone());
+        }
+        let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
+        let is_of_lease = request.uri().path().contains("/leases");
+        if request.method() == http::Method::GET && !is_of_lease {
+            let mut is_deaf = self.is_deaf.subscribe();
+            is_deaf.wait_for(|is_deaf| !is_deaf).await.unwrap();
+        }
+        let opened = *self.hushed.borrow();
+        let answer = self.forward(client, request).await?;
+        Ok(answer.map(|body| {
+            if is_watch {
+                self.overheard(opened, body)
+            } else {
+                body.map_err(BoxError::from).boxed_unsync()
+            }
+        }))
+    }
+
+    /// What a watch says, as long as its connection holds.
+    fn overheard(&self, opened: usize, body: Body) -> Heard {
+        let state = (body, self.hushed.subscribe(), self.is_away.subscribe());
+        let frames = futures::stream::unfold(Some(state), move |state| async move {
+            let (mut body, mut hushed, mut is_away) = state?;
+            let frame = tokio::select! {
+                biased;
+                () = reaches(&mut hushed, |hushed| *hushed != opened) => {
+                    std::future::pending().await
+                }
+                () = reaches(&mut is_away, |is_away| *is_away) => {
+                    return Some((Err(gone()), None));
+                }
+                frame = body.frame() => frame?.map_err(BoxError::from),
+            };
+            Some((frame, Some((body, hushed, is_away))))
+        });
+        StreamBody::new(frames).boxed_unsync()
+    }
+
+    async fn forward(
+        self: &Arc<Self>,
+        client: Client,
+        request: http::Request<Body>,
     ) -> Result<http::Response<Body>, kube::Error> {
         let what = format!("{} {}", request.method(), request.uri().path());
-        let is_change = request.method() != http::Method::GET
+        let is_write = request.method() != http::Method::GET
             && !request.uri().query().is_some_and(|query| query.contains("dryRun"))
-            && !what.contains("/leases")
-            && !what.contains("/events");
-        if !is_change {
+            && !what.contains("/leases");
+        if is_write {
+            self.writes.lock().unwrap().push(Instant::now());
+        }
+        if !is_write || what.contains("/events") {
             self.until_it_goes_on().await;
             return client.send(request).await;
         }
@@ -104,7 +185,7 @@ impl Door {
             self.is_stopped.send_replace(true);
         }
         // What is on its way arrives, also when nobody waits for the answer any more.
-        let door = Arc::clone(&self);
+        let door = Arc::clone(self);
         let sent = tokio::spawn(async move {
             door.until_it_goes_on().await;
             let answer = client.send(request).await;
@@ -128,6 +209,17 @@ impl Door {
         self.is_killed.send_replace(true);
         std::future::pending().await
     }
+}
+
+async fn reaches<T>(value: &mut watch::Receiver<T>, is_so: impl FnMut(&T) -> bool) {
+    // Without a sender it never does.
+    if value.wait_for(is_so).await.map(drop).is_err() {
+        std::future::pending().await
+    }
+}
+
+fn gone() -> BoxError {
+    std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into()
 }
 
 pub(crate) struct Running {

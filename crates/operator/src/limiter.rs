@@ -1,18 +1,16 @@
 //! How fast the operator writes: after an hour without an API server there is much
 //! to do, and nothing that is in a hurry.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep_until};
 
-/// Writes that may follow each other at once, in seconds of the rate.
-const BURST: Duration = Duration::from_secs(1);
-
-/// One write after the other, so many per second.
+/// One write after the other, so many per second; what was not used is not saved up.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     interval: Duration,
-    /// When the next write is due if none had been saved up.
+    /// When the next write may be made.
     next: Mutex<Instant>,
 }
 
@@ -25,10 +23,27 @@ impl Limiter {
     /// Waits for the turn of a write.
     pub(crate) async fn take(&self) {
         let mut next = self.next.lock().await;
-        let now = Instant::now();
-        let earliest = now.checked_sub(BURST).unwrap_or(now);
-        let due = (*next).max(earliest) + self.interval;
-        *next = due;
-        tokio::time::sleep_until(due.into()).await;
+        let due = (*next).max(Instant::now());
+        *next = due + self.interval;
+        sleep_until(due).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn no_second_has_more_writes_than_it_may_also_after_a_pause() {
+        let limiter = Limiter::new(5.0);
+        for pause in [Duration::ZERO, Duration::from_hours(1)] {
+            tokio::time::sleep(pause).await;
+            let started = Instant::now();
+            for _ in 0..11 {
+                limiter.take().await;
+            }
+            let taken = started.elapsed();
+            assert!((1.99..2.3).contains(&taken.as_secs_f64()), "{taken:?}");
+        }
     }
 }

@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use trigpoint_crd::{MeasurementFleet, MeasurementNode};
 
+use follow::Patience;
 pub(crate) use guard::{Guarded, Unreadable};
 pub(crate) use health::Health;
 use store::Store;
@@ -71,6 +72,7 @@ struct Starter<'a> {
     client: &'a Client,
     namespaces: &'a [String],
     health: &'a Health,
+    patience: Patience,
     changed: &'a Arc<Notify>,
     tasks: &'a mut JoinSet<()>,
 }
@@ -110,6 +112,7 @@ impl Starter<'_> {
             kind,
             api,
             labels: labels.map(str::to_owned),
+            patience: self.patience,
             trim,
             store: Arc::clone(&store),
             pulse: self.health.pulse(kind),
@@ -129,6 +132,7 @@ impl Streams {
             client,
             namespaces: &settings.namespaces,
             health,
+            patience: Patience::within(settings.stream_deadline),
             changed: &changed,
             tasks: &mut tasks,
         };

@@ -20,20 +20,40 @@ use super::store::{Key, Store};
 
 /// Objects of one page of a list.
 const PAGE: u32 = 500;
-/// How long the server keeps a watch open; it says 290 s is the most that is safe.
-const WATCH_SECONDS: u32 = 290;
-/// A server sends a bookmark about once a minute; who is silent for longer than
-/// two is not there any more, whatever TCP says.
-const SILENCE: Duration = Duration::from_secs(150);
-/// A page of a list, or the start of a watch.
-const ANSWER: Duration = Duration::from_mins(1);
 const SHORTEST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
+
+/// How long a stream waits for what: parts of the time after which it counts as dead,
+/// so that one whose connection is dead has another try before that.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// The server keeps a watch open for so long.
+    watch_seconds: u32,
+    /// Who is silent for longer, and sends not even a bookmark, is not there any more,
+    /// whatever TCP says.
+    silence: Duration,
+    /// A page of a list, or the start of a watch.
+    answer: Duration,
+}
+
+impl Patience {
+    pub(super) fn within(deadline: Duration) -> Self {
+        Self {
+            // The server says 290 s is the most that is safe.  It sends bookmarks about
+            // once a minute, so with a short deadline the ends of watches are what tells
+            // that it lives.
+            watch_seconds: (deadline / 3).as_secs().clamp(1, 290) as u32,
+            silence: deadline / 2,
+            answer: (deadline / 5).min(Duration::from_mins(1)),
+        }
+    }
+}
 
 pub(super) struct Stream<K> {
     pub(super) kind: &'static str,
     pub(super) api: Api<Guarded<K>>,
     pub(super) labels: Option<String>,
+    pub(super) patience: Patience,
     /// Takes away what nobody reads, before it is kept.
     pub(super) trim: fn(&mut K),
     pub(super) store: Arc<Store<K>>,
@@ -46,10 +66,10 @@ pub(super) struct Stream<K> {
 enum Broken {
     #[error(transparent)]
     Api(#[from] kube::Error),
-    #[error("the server did not answer within {} s", ANSWER.as_secs())]
-    NoAnswer,
-    #[error("the server was silent for {} s", SILENCE.as_secs())]
-    Silent,
+    #[error("the server did not answer within {} s", .0.as_secs())]
+    NoAnswer(Duration),
+    #[error("the server was silent for {} s", .0.as_secs())]
+    Silent(Duration),
     #[error("the server ended the watch: {0}")]
     Ended(String),
 }
@@ -91,9 +111,7 @@ where
         parameters.label_selector.clone_from(&self.labels);
         let (mut objects, mut unreadable) = (HashMap::new(), HashMap::new());
         loop {
-            let page = timeout(ANSWER, self.api.list(&parameters))
-                .await
-                .map_err(|_| Broken::NoAnswer)??;
+            let page = self.answer(self.api.list(&parameters)).await?;
             self.pulse.beat();
             for object in page.items {
                 match self.keep(object) {
@@ -113,14 +131,14 @@ where
 
     /// Until the server ends it in good order; returns from where to go on.
     async fn watch(&self, mut version: String) -> Result<String, Broken> {
-        let mut parameters = WatchParams::default().timeout(WATCH_SECONDS);
+        let Patience { watch_seconds, silence, .. } = self.patience;
+        let mut parameters = WatchParams::default().timeout(watch_seconds);
         parameters.label_selector.clone_from(&self.labels);
-        let opened = timeout(ANSWER, self.api.watch(&parameters, &version));
-        let mut events = pin!(opened.await.map_err(|_| Broken::NoAnswer)??);
+        let mut events = pin!(self.answer(self.api.watch(&parameters, &version)).await?);
         self.pulse.beat();
         loop {
-            let event = match timeout(SILENCE, events.next()).await {
-                Err(_) => return Err(Broken::Silent),
+            let event = match timeout(silence, events.next()).await {
+                Err(_) => return Err(Broken::Silent(silence)),
                 Ok(None) => return Ok(version),
                 Ok(Some(event)) => event?,
             };
@@ -147,6 +165,15 @@ where
         }
     }
 
+    async fn answer<T>(
+        &self,
+        asked: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, Broken> {
+        let patience = self.patience.answer;
+        let answer = timeout(patience, asked).await.map_err(|_| Broken::NoAnswer(patience))?;
+        answer.map_err(Broken::from)
+    }
+
     /// What is kept of an object, or that it cannot be read.
     fn keep(&self, object: Guarded<K>) -> (Key, Result<Arc<K>, Arc<Unreadable>>) {
         let meta = object.meta();
@@ -171,5 +198,23 @@ where
 fn follow(version: &mut String, object: &impl Resource) {
     if let Some(newer) = &object.meta().resource_version {
         version.clone_from(newer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_connection_is_found_out_in_time_for_another_try() {
+        for seconds in [15, 30, 300, 3600] {
+            let deadline = Duration::from_secs(seconds);
+            let Patience { watch_seconds, silence, answer } = Patience::within(deadline);
+            // One that is quiet and well is never taken for dead.
+            assert!(Duration::from_secs(watch_seconds.into()) < silence);
+            assert!(silence + SHORTEST_DELAY + answer < deadline);
+        }
+        // With bookmarks once a minute.
+        assert!(Patience::within(Duration::from_mins(5)).silence > Duration::from_secs(120));
     }
 }
