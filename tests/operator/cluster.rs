@@ -6,15 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+pub(crate) use trigpoint_testkit::cluster::NAMESPACE;
+use trigpoint_testkit::cluster::pod_status::{self, is_ending};
+use trigpoint_testkit::cluster::{
+    COMPONENT, REVISION, REVISION_LABEL as LABEL, core, node, ours, prepare,
+};
 use trigpoint_testkit::{ApiServer, Directory, eventually};
 
-pub(crate) const NAMESPACE: &str = "measurement";
-const LABEL: &str = "station.trigpoint.node-restriction.kubernetes.io/revision";
-const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/trigpoint-crds");
-const COMPONENT: &str = "app.kubernetes.io/component";
 const SITE: &str = "topology.kubernetes.io/zone";
-/// What `trigpoint-station server --check-config` leaves behind.
-const FACTS: &str = r#"{"kernel":"6.12.94","arch":"amd64","congestionControls":["bbr","cubic"],"virtualization":"kvm"}"#;
 
 pub(crate) struct Cluster {
     server: ApiServer,
@@ -49,9 +48,8 @@ pub(crate) struct Sample {
 impl Cluster {
     pub(crate) fn start(directory: &Directory) -> Self {
         let server = ApiServer::start(directory);
-        let files = format!("{CHART}/files");
-        server.kubectl(["apply", "--server-side", "--filename", &files]).expect_code(0);
-        let cluster = Self {
+        prepare(&server);
+        Self {
             server,
             holds_drains: false,
             probed: BTreeSet::new(),
@@ -62,19 +60,7 @@ impl Cluster {
             most_taken_of_a_site: 0,
             rewrites_addresses: false,
             samples: Vec::new(),
-        };
-        // Whatever the operator makes by default has to fit in there.
-        let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
-        let namespace = json!({"metadata": {"name": NAMESPACE, "labels": labels}});
-        cluster.create("/api/v1/namespaces", &namespace);
-        // Else by the controller of service accounts, without which no pod is let in.
-        cluster.create(&core("serviceaccounts"), &json!({"metadata": {"name": "default"}}));
-        for kind in ["measurementfleets", "measurementnodes"] {
-            eventually(Duration::from_mins(1), "a definition is established", || {
-                (cluster.server.request("GET", &ours(kind), &Value::Null).0 == 200).then_some(())
-            });
         }
-        cluster
     }
 
     pub(crate) fn kubeconfig(&self) -> &Path {
@@ -97,19 +83,7 @@ impl Cluster {
     }
 
     pub(crate) fn add_node_with(&self, name: &str, labels: &Value) {
-        let node = json!({
-            "metadata": {"name": name, "labels": labels},
-            "status": {
-                "conditions": [{"type": "Ready", "status": "True"}],
-                "addresses": [{"type": "InternalIP", "address": "192.0.2.1"}],
-                "nodeInfo": {
-                    "machineID": "", "systemUUID": "", "bootID": "", "kernelVersion": "6.12.94",
-                    "osImage": "", "containerRuntimeVersion": "", "kubeletVersion": "v1.34.0",
-                    "kubeProxyVersion": "", "operatingSystem": "linux", "architecture": "amd64",
-                },
-            },
-        });
-        self.create("/api/v1/nodes", &node);
+        self.create("/api/v1/nodes", &node(name, labels));
         // The API server taints what is new; a controller takes that from what is ready.
         self.update(&format!("/api/v1/nodes/{name}"), |node| {
             node["spec"].as_object_mut().unwrap().remove("taints");
@@ -211,7 +185,7 @@ impl Cluster {
     pub(crate) fn say_of_drain(&self, node: &str, outcome: &str) {
         let path = format!("{}/{node}/status", ours("measurementnodes"));
         self.update(&path, |record| {
-            record["status"]["lastDrain"] = json!({"at": now(), "outcome": outcome});
+            record["status"]["lastDrain"] = json!({"at": pod_status::now(), "outcome": outcome});
         });
     }
 
@@ -358,15 +332,15 @@ impl Cluster {
     /// Every kubelet and controller looks once.
     pub(crate) fn step(&mut self) {
         self.watch_labels();
-        let tested = json!({"server": "", "clientAddressRewritten": self.rewrites_addresses});
         for test in self.pods("self-test") {
-            self.end_once(&test, &tested.to_string());
+            self.end_once(&test, |pod| pod_status::pass_self_test(pod, self.rewrites_addresses));
         }
         for probe in self.pods("probe") {
             self.run_probe(&probe);
         }
         self.run_samples();
         self.run_daemon_sets();
+        self.collect_garbage();
         self.end_stations();
     }
 
@@ -401,8 +375,8 @@ impl Cluster {
         }
         let image = probe["spec"]["containers"][0]["image"].as_str().unwrap();
         if image.ends_with(":broken") {
-            self.set_pod_status(probe, |status| {
-                status["containerStatuses"] = json!([{
+            self.set_pod_status(probe, |pod| {
+                pod["status"]["containerStatuses"] = json!([{
                     "name": "server", "ready": false, "restartCount": 0, "image": image, "imageID": "",
                     "state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}},
                 }]);
@@ -411,7 +385,7 @@ impl Cluster {
         }
         let node = probe["metadata"]["annotations"]["trigpoint.dev/node"].as_str().unwrap();
         self.probed.insert((node.to_owned(), image.to_owned()));
-        self.end_once(probe, FACTS);
+        self.end_once(probe, pod_status::pass_probe);
     }
 
     fn run_samples(&mut self) {
@@ -433,27 +407,15 @@ impl Cluster {
                 is_marked: annotations["trigpoint.dev/synthetic-token"].is_string()
                     && arguments.iter().any(|a| text(a).starts_with("--synthetic=")),
             });
-            self.end_once(&pod, &json!({"server": "", "bytes": 400_000_000}).to_string());
+            self.end_once(&pod, |pod| pod_status::pass_synthetic_test(pod, 400_000_000));
         }
     }
 
     /// A pod that runs once is over, and went well.
-    fn end_once(&self, pod: &Value, message: &str) {
-        if pod["status"]["phase"] != "Pending" {
-            return;
+    fn end_once(&self, pod: &Value, end: impl Fn(&mut Value)) {
+        if pod["status"]["phase"] == "Pending" {
+            self.set_pod_status(pod, end);
         }
-        let containers = pod["spec"]["containers"].as_array().unwrap();
-        let ended: Vec<Value> = containers
-            .iter()
-            .map(|container| {
-                let name = container["name"].as_str().unwrap();
-                ended(name, if name == "traceroute" { "" } else { message })
-            })
-            .collect();
-        self.set_pod_status(pod, |status| {
-            status["phase"] = "Succeeded".into();
-            status["containerStatuses"] = ended.clone().into();
-        });
     }
 
     /// A pod on each node that carries the label of a DaemonSet; others are told to
@@ -468,7 +430,7 @@ impl Cluster {
             for (node, label) in &self.labels {
                 let has_pod = stations.iter().any(|pod| {
                     pod["spec"]["nodeName"] == node.as_str()
-                        && pod["metadata"]["labels"]["trigpoint.dev/revision"] == revision
+                        && pod["metadata"]["labels"][REVISION] == revision
                 });
                 if label == revision && !has_pod {
                     self.start_station(&set, node);
@@ -477,9 +439,23 @@ impl Cluster {
         }
         for pod in stations.iter().filter(|pod| !is_ending(pod)) {
             let node = pod["spec"]["nodeName"].as_str().unwrap();
-            let revision = pod["metadata"]["labels"]["trigpoint.dev/revision"].as_str().unwrap();
+            let revision = pod["metadata"]["labels"][REVISION].as_str().unwrap();
             if self.labels.get(node).map(String::as_str) != Some(revision) {
                 self.delete_pod(pod, &json!({}));
+            }
+        }
+    }
+
+    /// What went with a DaemonSet that is gone.
+    fn collect_garbage(&self) {
+        let sets = self.list(&format!("/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets"));
+        for component in ["probe", "self-test"] {
+            for pod in self.pods(component) {
+                let owner = &pod["metadata"]["ownerReferences"][0];
+                let is_there = sets.iter().any(|set| set["metadata"]["uid"] == owner["uid"]);
+                if owner["kind"] == "DaemonSet" && !is_there {
+                    self.delete_pod(&pod, &json!({"gracePeriodSeconds": 0}));
+                }
             }
         }
     }
@@ -494,13 +470,7 @@ impl Cluster {
         pod["spec"]["nodeName"] = node.into();
         self.create(&core("pods"), &pod);
         let pod = self.get_core(&format!("pods/{}-{node}", name(set)));
-        self.set_pod_status(&pod, |status| {
-            status["phase"] = "Running".into();
-            status["podIP"] = "192.0.2.1".into();
-            status["conditions"] = json!([{
-                "type": "Ready", "status": "True", "lastTransitionTime": now(),
-            }]);
-        });
+        self.set_pod_status(&pod, |pod| pod_status::serve(&mut pod["status"]));
     }
 
     /// Stations that were told to end say how it went, and are gone.
@@ -508,22 +478,8 @@ impl Cluster {
         if self.holds_drains {
             return;
         }
-        // As `trigpoint_process::termination` writes it.
-        let server = json!({
-            "at": now(), "outcome": "Clean", "version": "0.1.0", "seconds": 3, "aborted": 0,
-            "completed": 2, "flushedRows": 40, "unflushedRows": 0, "drainMs": 2000, "flushMs": 100,
-        });
-        let traceroute = json!({
-            "at": now(), "outcome": "Clean", "version": "0.1.0", "seconds": 3,
-            "flushedRows": 2, "unflushedRows": 0, "drainMs": 2000, "flushMs": 100,
-        });
         for pod in self.pods("station").iter().filter(|pod| is_ending(pod)) {
-            self.set_pod_status(pod, |status| {
-                status["containerStatuses"] = json!([
-                    ended("server", &server.to_string()),
-                    ended("traceroute", &traceroute.to_string()),
-                ]);
-            });
+            self.set_pod_status(pod, |pod| pod_status::drain(&mut pod["status"]));
             self.delete_pod(pod, &json!({"gracePeriodSeconds": 0}));
         }
     }
@@ -535,7 +491,7 @@ impl Cluster {
     }
 
     fn set_pod_status(&self, pod: &Value, change: impl Fn(&mut Value)) {
-        self.update(&core(&format!("pods/{}/status", name(pod))), |pod| change(&mut pod["status"]));
+        self.update(&core(&format!("pods/{}/status", name(pod))), change);
     }
 
     fn pods(&self, component: &str) -> Vec<Value> {
@@ -593,37 +549,12 @@ fn fleet(name: &str, changes: &Value) -> Value {
     fleet
 }
 
-fn core(path: &str) -> String {
-    format!("/api/v1/namespaces/{NAMESPACE}/{path}")
-}
-
 fn daemon_sets(revision: &str) -> String {
     format!("/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets/{revision}")
 }
 
-fn ours(path: &str) -> String {
-    format!("/apis/trigpoint.dev/v1alpha1/namespaces/{NAMESPACE}/{path}")
-}
-
 fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap()
-}
-
-fn now() -> String {
-    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-}
-
-fn is_ending(pod: &Value) -> bool {
-    pod["metadata"]["deletionTimestamp"].is_string()
-}
-
-fn ended(container: &str, message: &str) -> Value {
-    json!({
-        "name": container, "ready": false, "restartCount": 0, "image": "", "imageID": "",
-        "state": {"terminated": {
-            "exitCode": 0, "message": message, "finishedAt": now(),
-        }},
-    })
 }
 
 pub(crate) fn merge(into: &mut Value, changes: &Value) {

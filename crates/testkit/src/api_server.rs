@@ -1,6 +1,8 @@
 //! A real Kubernetes API server on loopback, with etcd, and nothing that acts on
 //! what is stored in it: no controllers, no nodes.
 
+mod audit;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::net::SocketAddr;
@@ -11,6 +13,9 @@ use std::time::Duration;
 use rcgen::KeyPair;
 use serde_json::{Value, json};
 
+pub use audit::{Audit, Change};
+
+use crate::administrator::Plain;
 use crate::s3::free_address;
 use crate::{Administrator, Directory, Finished, Process, eventually, run};
 
@@ -22,7 +27,9 @@ const DEADLINE: Duration = Duration::from_mins(3);
 pub struct ApiServer {
     kubectl: PathBuf,
     kubeconfig: PathBuf,
+    operators_kubeconfig: PathBuf,
     administrator: Administrator,
+    audit: Audit,
     _processes: [Process; 2],
 }
 
@@ -39,22 +46,50 @@ impl ApiServer {
         let clients = format!("http://{}", free_address());
         let etcd = etcd(&bin.join("etcd"), directory, &clients);
         let address = free_address();
-        let server = api_server(&bin.join("kube-apiserver"), directory, &clients, address);
+        let audit = Audit::new(directory);
+        write(&audit.policy, &Audit::policy(USER_OF_THE_OPERATOR).to_string());
+        let server = api_server(&bin.join("kube-apiserver"), directory, &clients, address, &audit);
         let kubectl = bin.join("kubectl");
         let kubeconfig = directory.join("kubeconfig");
-        write(&kubeconfig, &administrator(address).to_string());
+        write(&kubeconfig, &comes_in_by(ADMINISTRATOR, address).to_string());
+        let operators_kubeconfig = directory.join("kubeconfig-of-the-operator");
+        write(&operators_kubeconfig, &comes_in_by(OPERATOR, address).to_string());
         eventually(DEADLINE, "the API server is ready", || {
             let mut ready = client(&kubectl, &kubeconfig);
             (run(ready.args(["get", "--raw=/readyz"]), DEADLINE).code() == Some(0)).then_some(())
         });
         let administrator =
             Administrator::start(client(&kubectl, &kubeconfig), &directory.join("administrator"));
-        Self { kubectl, kubeconfig, administrator, _processes: [server, etcd] }
+        let processes = [server, etcd];
+        Self {
+            kubectl,
+            kubeconfig,
+            operators_kubeconfig,
+            administrator,
+            audit,
+            _processes: processes,
+        }
     }
 
     /// File by which a program comes in as a cluster administrator.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
+    }
+
+    /// File by which a program comes in as the user `operator`, who may do all that an
+    /// administrator may, and is told apart in [`Self::audit`].
+    pub fn operators_kubeconfig(&self) -> &Path {
+        &self.operators_kubeconfig
+    }
+
+    /// What that user changed.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// What speaks to it as a cluster administrator, for threads that outlive it.
+    pub fn plain(&self) -> Plain {
+        self.administrator.plain().clone()
     }
 
     /// Runs `kubectl` as a cluster administrator.
@@ -87,6 +122,7 @@ fn api_server(
     directory: &Directory,
     etcd: &str,
     address: SocketAddr,
+    audit: &Audit,
 ) -> Process {
     let [private, public] =
         ["service-accounts.key", "service-accounts.pub"].map(|name| directory.join(name));
@@ -94,7 +130,13 @@ fn api_server(
     write(&private, &key.serialize_pem());
     write(&public, &key.public_key_pem());
     let tokens = directory.join("tokens.csv");
-    write(&tokens, &format!("{ADMINISTRATOR},administrator,administrator,system:masters\n"));
+    write(
+        &tokens,
+        &format!(
+            "{ADMINISTRATOR},administrator,administrator,system:masters\n\
+             {OPERATOR},{USER_OF_THE_OPERATOR},operator,system:masters\n"
+        ),
+    );
     let mut command = Command::new(executable);
     command.args(["--etcd-servers", etcd]);
     command.args(["--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1"]);
@@ -106,23 +148,27 @@ fn api_server(
     command.arg("--service-account-issuer=https://kubernetes.default.svc.cluster.local");
     command.arg("--service-account-key-file").arg(&public);
     command.arg("--service-account-signing-key-file").arg(&private);
+    command.arg("--audit-policy-file").arg(&audit.policy);
+    command.arg("--audit-log-path").arg(&audit.log);
     Process::start(&mut command)
 }
 
 const ADMINISTRATOR: &str = "administrator-of-a-test";
+const OPERATOR: &str = "operator-of-a-test";
+const USER_OF_THE_OPERATOR: &str = "operator";
 
-fn administrator(address: SocketAddr) -> Value {
+fn comes_in_by(token: &str, address: SocketAddr) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "test",
-        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "administrator"}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         // Its certificate is of its own making and new for each test.
         "clusters": [{"name": "test", "cluster": {
             "server": format!("https://{address}"),
             "insecure-skip-tls-verify": true,
         }}],
-        "users": [{"name": "administrator", "user": {"token": ADMINISTRATOR}}],
+        "users": [{"name": "test", "user": {"token": token}}],
     })
 }
 

@@ -6,6 +6,7 @@
 
 mod administrator;
 mod api_server;
+pub mod cluster;
 mod directory;
 mod eventually;
 mod executable;
@@ -17,8 +18,8 @@ mod s3;
 mod standalone;
 mod sys;
 
-pub use administrator::Administrator;
-pub use api_server::ApiServer;
+pub use administrator::{Administrator, Plain};
+pub use api_server::{ApiServer, Audit, Change};
 pub use directory::Directory;
 pub use eventually::eventually;
 pub use executable::beside;
