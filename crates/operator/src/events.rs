@@ -115,13 +115,8 @@ fn told(action: &Action) -> Vec<Told> {
         Action::Promote { revision } => {
             vec![normal("Promoted", format!("`{revision}` is the stable revision now"))]
         }
-        Action::Release { node, fence } => {
-            let label = named(fence.label.as_ref());
-            vec![normal("Released", format!("`{node}` is released of {label}"))]
-        }
-        Action::Assign { node, revision, .. } => {
-            vec![normal("Assigned", format!("`{node}` is given `{revision}`"))]
-        }
+        // Steps of a handoff are in the status of fleet and node; its beginning and its end
+        // are told as changes of the ledger.
         _ => Vec::new(),
     }
 }

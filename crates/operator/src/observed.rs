@@ -12,6 +12,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt as _;
 use trigpoint_rollout::{Observed, Time};
 
@@ -21,26 +22,24 @@ pub(crate) use record::drain_of;
 use crate::asked::Asked;
 use crate::error::Stop;
 use crate::view::View;
-use crate::{ledger, names, selector};
+use crate::{ledger, selector};
 
 /// All that is seen of a fleet.
 pub(crate) fn observed(view: &View, asked: &Asked, now: Time) -> Result<Observed, Stop> {
     let (ledger, ledger_version) = ledger::read(view.ledger.as_deref())?;
-    let stations = stations(view);
     let mut nodes = BTreeMap::new();
     for node in &view.nodes {
         let name = node.name_any();
-        let is_in_hand = stations.contains_key(&name) || ledger.claims.contains_key(&name);
-        if !view.is_obscure(&name) && (is_in_hand || is_concerned(view, node)) {
-            let pods = stations.get(&name).map(Vec::as_slice).unwrap_or_default();
-            nodes.insert(name, node::present(view, asked, node, pods));
+        let has_pod = view.stations_on(&name).next().is_some();
+        let is_in_hand = has_pod || ledger.claims.contains_key(&name);
+        if !view.is_obscure(&name) && (is_in_hand || is_concerned(view, node, &name)) {
+            nodes.insert(name, node::present(view, asked, node));
         }
     }
     for record in &view.records {
         let name = &record.spec.node_name;
-        if !view.nodes.iter().any(|node| node.name_any() == *name) {
-            let pods = stations.get(name).map(Vec::as_slice).unwrap_or_default();
-            nodes.insert(name.clone(), node::vanished(view, asked, record, pods, now));
+        if view.node(name).is_none() {
+            nodes.insert(name.clone(), node::vanished(view, asked, record, now));
         }
     }
     Ok(Observed {
@@ -54,22 +53,11 @@ pub(crate) fn observed(view: &View, asked: &Asked, now: Time) -> Result<Observed
 
 /// The selector matches it and no other fleet was first, or it carries a label of the
 /// fleet.
-fn is_concerned(view: &View, node: &k8s_openapi::api::core::v1::Node) -> bool {
+fn is_concerned(view: &View, node: &Node, name: &str) -> bool {
     let is_labelled = node::label(node).is_some_and(|label| label.fleet() == view.fleet.name_any());
-    let is_free = !view.taken.contains_key(&node.name_any());
+    let is_free = !view.taken.contains_key(name);
     let is_selected = selector::matches(&view.fleet.spec.node_selector, node.labels());
     is_labelled || (is_free && is_selected)
-}
-
-/// Station pods by the node that they are on, or are to be on.
-fn stations(view: &View) -> BTreeMap<String, Vec<&k8s_openapi::api::core::v1::Pod>> {
-    let mut stations: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for pod in view.pods_for(names::STATION) {
-        if let Some(node) = pod::node(pod) {
-            stations.entry(node.to_owned()).or_default().push(pod.as_ref());
-        }
-    }
-    stations
 }
 
 /// Names of the waves whose selector matches the node.

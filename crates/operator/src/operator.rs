@@ -170,8 +170,7 @@ impl Operator {
             let (outcome, at) = match ended {
                 Ok(Ok(round)) => {
                     if let Some(plan) = round.plan {
-                        // How they left is in the status now.
-                        memory.departed.drain(..told);
+                        memory.forget(told, &plan);
                         reports.push(plan.fleet);
                     }
                     ("done", round.wake_at)

@@ -170,10 +170,8 @@ mod tests {
     use crate::render::tests::settings;
 
     fn view(fleet: &MeasurementFleet, revisions: Vec<ControllerRevision>) -> View {
-        View {
-            revisions: revisions.into_iter().map(Arc::new).collect(),
-            ..View::empty(fleet.clone())
-        }
+        let revisions = revisions.into_iter().map(Arc::new).collect();
+        View { revisions, ..View::of(Arc::new(fleet.clone())) }
     }
 
     fn found(fleet: &MeasurementFleet, revisions: Vec<ControllerRevision>) -> (String, bool) {

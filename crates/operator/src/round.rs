@@ -16,7 +16,7 @@ use crate::act::{Actor, Hands};
 use crate::asked::{Answers, Asked};
 use crate::desired::desired;
 use crate::error::Stop;
-use crate::observed::observed;
+use crate::observed::{observed, pod};
 use crate::settings::Settings;
 use crate::view::View;
 use crate::{names, revisions, status};
@@ -32,6 +32,18 @@ pub(crate) struct Memory {
     pub(crate) answers: Answers,
     /// Pods that left, until the status tells how.
     pub(crate) departed: Vec<Arc<Pod>>,
+    /// When the fleet's status was last written.
+    told_at: Option<Instant>,
+}
+
+impl Memory {
+    /// What a round knew of, and has told.
+    pub(crate) fn forget(&mut self, known: usize, plan: &Plan) {
+        let later = self.departed.split_off(known);
+        let untold: BTreeSet<&str> = rewritten(plan).collect();
+        self.departed.retain(|left| pod::node(left).is_some_and(|node| untold.contains(node)));
+        self.departed.extend(later);
+    }
 }
 
 /// How a round ended.
@@ -93,7 +105,9 @@ pub(crate) async fn round(
     }
     if !matches!(acted, Err(Stop::LeaseLost)) {
         // Also where an action failed: the reason may be in it.
-        tell(&actor, &observed, &plan).await?;
+        if let Some(at) = tell(&actor, &observed, &plan, &mut memory.told_at).await? {
+            wake_at = Some(earlier(wake_at, at));
+        }
         actor.tidy().await?;
     }
     if let Ok(Outcome::Done) = acted {
@@ -119,16 +133,19 @@ async fn planned(
     let desired = desired(&view.fleet, newest)?;
     let hoped = observed(view, &Asked::hoped(view), now)?;
     let hopeful = plan(&desired, &hoped, now);
-    hands.metrics.plan_seconds.observe(started.elapsed().as_secs_f64());
+    let took = view.took + started.elapsed();
     let touched = touched(&hopeful);
     if desired.is_deleted || touched.is_empty() {
+        hands.metrics.plan_seconds.observe(took.as_secs_f64());
         let wake_at = hopeful.wake_at;
         return Ok((hoped, hopeful, wake_at));
     }
     let target = desired.target().as_str().to_owned();
     let asked = memory.answers.ask(hands, settings, view, &target, &touched).await?;
+    let started = Instant::now();
     let observed = observed(view, &asked, now)?;
     let plan = plan(&desired, &observed, now);
+    hands.metrics.plan_seconds.observe((took + started.elapsed()).as_secs_f64());
     let wake_at =
         if plan == hopeful { plan.wake_at } else { Some(earlier(plan.wake_at, now + ASK_AGAIN)) };
     Ok((observed, plan, wake_at))
@@ -179,25 +196,43 @@ async fn act(actor: &Actor<'_>, plan: &Plan) -> Result<Outcome, Stop> {
     Ok(Outcome::Done)
 }
 
-/// Writes what differs in the status of the fleet and of its nodes.
-async fn tell(actor: &Actor<'_>, observed: &Observed, plan: &Plan) -> Result<(), Stop> {
+/// Nodes whose records a plan writes over.
+fn rewritten(plan: &Plan) -> impl Iterator<Item = &str> {
+    plan.actions.iter().filter_map(|action| match action {
+        Action::Register { node, .. } | Action::Assign { node, .. } => Some(node.as_str()),
+        _ => None,
+    })
+}
+
+/// Writes what differs in the status of the fleet and of its nodes; when to do so again,
+/// if something is left for later.
+async fn tell(
+    actor: &Actor<'_>,
+    observed: &Observed,
+    plan: &Plan,
+    told_at: &mut Option<Instant>,
+) -> Result<Option<Time>, Stop> {
     let view = actor.view;
+    // Their status would be refused: it is for another version than there is now, and
+    // the next round sees that one.
+    let rewritten: BTreeSet<&str> = rewritten(plan).collect();
     for record in &view.records {
-        if let Some(report) = plan.nodes.get(&record.spec.node_name) {
+        let node = &record.spec.node_name;
+        if let Some(report) = plan.nodes.get(node).filter(|_| !rewritten.contains(node.as_str())) {
             let status = status::of_node(view, observed, &plan.fleet, report, record, actor.now);
-            actor.write_node_status(record, status).await?;
+            actor.write_node_status(record, status, report.step.is_some()).await?;
         }
     }
     let troubles = status::troubles(view);
     let status = status::of_fleet(&view.fleet, observed, plan, &troubles, actor.now);
-    actor.write_fleet_status(status).await
+    actor.write_fleet_status(status, told_at).await
 }
 
 /// What a person must change is said where the person looks.
 async fn invalid_is_told<T>(actor: &Actor<'_>, result: Result<T, Stop>) -> Result<T, Stop> {
     if let Err(Stop::Invalid(message)) = &result {
         let status = status::invalid(&actor.view.fleet, message.clone(), actor.now);
-        if let Err(error) = actor.write_fleet_status(status).await {
+        if let Err(error) = actor.write_fleet_status(status, &mut None).await {
             warn!(fleet = actor.view.fleet.name_any(), %error, "cannot say what is wrong");
         }
     }
@@ -216,5 +251,38 @@ impl Actor<'_> {
         }});
         let api = self.hands.api::<MeasurementFleet>(&self.view.namespace());
         self.patch(&api, &fleet.name_any(), &patch).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trigpoint_rollout::Fence;
+
+    use super::*;
+    use crate::desired::tests::fleet;
+    use crate::time::from_text;
+
+    fn pod_of(node: &str) -> Arc<Pod> {
+        Arc::new(
+            serde_json::from_value(json!({"spec": {"nodeName": node, "containers": []}})).unwrap(),
+        )
+    }
+
+    #[test]
+    fn how_a_pod_left_is_kept_until_the_record_of_its_node_can_be_told() {
+        let now = from_text("2026-11-27T08:00:00Z").unwrap();
+        let revision = Revision::new("stations-0123456789");
+        let desired = desired(&fleet(&json!({})), revision.clone()).unwrap();
+        let mut plan = plan(&desired, &Observed::default(), now);
+        let (uid, version) = ("uid".to_owned(), "1".to_owned());
+        let fence = Fence { uid, version: version.clone(), label: None, ledger_version: version };
+        plan.actions.push(Action::Assign { node: "assigned".to_owned(), fence, revision });
+        let mut memory = Memory {
+            departed: ["told", "assigned", "later"].map(pod_of).to_vec(),
+            ..Memory::default()
+        };
+        memory.forget(2, &plan);
+        let kept: Vec<_> = memory.departed.iter().filter_map(|pod| pod::node(pod)).collect();
+        assert_eq!(kept, ["assigned", "later"]);
     }
 }

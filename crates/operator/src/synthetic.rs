@@ -213,8 +213,7 @@ fn takes_pods(node: &Node) -> bool {
 
 /// The fleet's station on that node.
 pub(crate) fn station_of<'a>(view: &'a View, node: &Node) -> Option<&'a Pod> {
-    let name = node.name_any();
-    view.pods_for(names::STATION).map(AsRef::as_ref).find(|pod| pod::node(pod) == Some(&name))
+    view.stations_on(&node.name_any()).next()
 }
 
 impl Account {

@@ -2,7 +2,7 @@
 //! nobody needs any more, records of nodes that are long gone.
 
 use chrono::TimeDelta;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use trigpoint_rollout::Ledger;
 use crate::act::Actor;
 use crate::error::Stop;
 use crate::observed::node::{label, vanished_at};
-use crate::observed::pod::{self, OneShot, created_at, one_shot, revision};
+use crate::observed::pod::{OneShot, created_at, one_shot, revision};
 use crate::observed::self_test;
 use crate::{ledger, names, render, selector, synthetic};
 
@@ -68,31 +68,35 @@ impl Actor<'_> {
     fn is_let_go(&self, record: &MeasurementNode, ledger: &Ledger) -> bool {
         let view = self.view;
         let name = &record.spec.node_name;
-        let Some(node) = view.nodes.iter().find(|node| node.name_any() == *name) else {
-            return false;
-        };
+        let Some(node) = view.node(name) else { return false };
         let is_ours = label(node).is_some_and(|label| label.fleet() == view.fleet.name_any());
         !is_ours
             && !selector::matches(&view.fleet.spec.node_selector, node.labels())
             && !ledger.claims.contains_key(name)
-            && !view.pods_for(names::STATION).any(|pod| pod::node(pod) == Some(name))
+            && view.stations_on(name).next().is_none()
             // A person's word is kept until the person takes it back.
             && record.spec.drain.is_none()
     }
 
     /// A test that found addresses rewritten keeps its node from another station, which
-    /// would only find the same, until facts are found out again anyway.
-    fn is_evidence(&self, test: &k8s_openapi::api::core::v1::Pod) -> bool {
+    /// would only find the same, until facts are found out again anyway, or the
+    /// revision is gone.
+    fn is_evidence(&self, test: &Pod) -> bool {
         let recheck = self.view.fleet.spec.qualification.recheck.0;
-        let node_uid = test.annotations().get(names::NODE_UID);
         self_test::rewritten(test) == Some(true)
-            && self.view.nodes.iter().any(|node| node.uid().as_ref() == node_uid)
+            && self.is_of_present_node(test)
             && created_at(test) + recheck > self.now
     }
 
-    /// A test of a pod that is gone, a probe of a revision that no node has or is to
-    /// have, or a sample that is not the last one.
-    fn is_waste(&self, pod: &k8s_openapi::api::core::v1::Pod) -> bool {
+    fn is_of_present_node(&self, pod: &Pod) -> bool {
+        let node_uid = pod.annotations().get(names::NODE_UID);
+        node_uid.is_some_and(|uid| self.view.has_node(uid))
+    }
+
+    /// A test of a pod that is gone, or a probe of a revision that no node has or
+    /// is to have, unless the garbage collector takes it with that revision's DaemonSet;
+    /// or a sample that is not the last one.
+    fn is_waste(&self, pod: &Pod) -> bool {
         let view = self.view;
         let component = pod.labels().get(names::COMPONENT).map(String::as_str);
         if pod.metadata.deletion_timestamp.is_some() {
@@ -104,17 +108,23 @@ impl Actor<'_> {
         if one_shot(pod) == OneShot::Running {
             return false;
         }
+        let goes_with_daemon_set = pod.owner_references().iter().any(|o| o.kind == "DaemonSet");
+        let revision = revision(pod);
         match component {
             Some(names::SELF_TEST) => {
                 let tested = pod.labels().get(names::TESTED_POD);
-                let is_gone = !view.pods.iter().any(|other| other.uid().as_ref() == tested);
-                is_gone && !self.is_evidence(pod)
+                let is_gone = tested.is_none_or(|uid| view.pod(uid).is_none());
+                // Where its node goes on with the revision, there will be more of them.
+                let node = pod.annotations().get(names::NODE).and_then(|name| view.node(name));
+                let is_alone = node.and_then(|node| label(node)) != Some(revision);
+                is_gone
+                    && !self.is_evidence(pod)
+                    && !(goes_with_daemon_set && is_alone && self.is_of_present_node(pod))
             }
             Some(names::PROBE) => {
-                let revision = revision(pod);
-                let node_uid = pod.annotations().get(names::NODE_UID);
-                !view.daemon_sets.iter().any(|set| set.name_any() == revision.as_str())
-                    || !view.nodes.iter().any(|node| node.uid().as_ref() == node_uid)
+                let has_set =
+                    view.daemon_sets.iter().any(|set| set.name_any() == revision.as_str());
+                !(has_set || goes_with_daemon_set) || !self.is_of_present_node(pod)
             }
             _ => false,
         }

@@ -1,7 +1,10 @@
 //! What the stores hold of one fleet.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod index;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Service};
@@ -10,6 +13,7 @@ use trigpoint_crd::{MeasurementFleet, MeasurementNode};
 
 use crate::names;
 use crate::watch::{Unreadable, is_of};
+use index::Index;
 
 /// A snapshot, each part as old as its watch is late.
 #[derive(Debug, Clone)]
@@ -33,14 +37,17 @@ pub(crate) struct View {
     /// Namespace of an older fleet of the same name: a node's label knows a fleet by
     /// its name alone.
     pub(crate) rival: Option<String>,
+    /// How long it took to gather all that.
+    pub(crate) took: Duration,
+    /// Made when it is first asked; the lists stay as they are from then on.
+    pub(crate) index: OnceLock<Index>,
 }
 
 impl View {
-    /// A fleet of which there is nothing yet.
-    #[cfg(test)]
-    pub(crate) fn empty(fleet: MeasurementFleet) -> Self {
+    /// Of a fleet that has nothing yet.
+    pub(crate) fn of(fleet: Arc<MeasurementFleet>) -> Self {
         Self {
-            fleet: Arc::new(fleet),
+            fleet,
             nodes: Vec::new(),
             records: Vec::new(),
             pods: Vec::new(),
@@ -52,6 +59,8 @@ impl View {
             taken: BTreeMap::new(),
             unreadable: Vec::new(),
             rival: None,
+            took: Duration::ZERO,
+            index: OnceLock::new(),
         }
     }
 
@@ -59,8 +68,53 @@ impl View {
         self.fleet.namespace().unwrap_or_default()
     }
 
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::of(self))
+    }
+
+    pub(crate) fn node(&self, name: &str) -> Option<&Arc<Node>> {
+        self.index().nodes.get(name).map(|position| &self.nodes[*position])
+    }
+
+    /// Whether that very node is there, and not only one of its name.
+    pub(crate) fn has_node(&self, uid: &str) -> bool {
+        self.index().nodes_by_uid.contains_key(uid)
+    }
+
     pub(crate) fn record(&self, node: &str) -> Option<&Arc<MeasurementNode>> {
-        self.records.iter().find(|record| record.spec.node_name == node)
+        self.index().records.get(node).map(|position| &self.records[*position])
+    }
+
+    pub(crate) fn pod(&self, uid: &str) -> Option<&Arc<Pod>> {
+        self.index().pods.get(uid).map(|position| &self.pods[*position])
+    }
+
+    /// Stations on that node, or on their way to it.
+    pub(crate) fn stations_on(&self, node: &str) -> impl Iterator<Item = &Pod> {
+        self.pods_at(&self.index().stations, node)
+    }
+
+    /// Probes of the node with that uid.
+    pub(crate) fn probes_of(&self, node_uid: &str) -> impl Iterator<Item = &Pod> {
+        self.pods_at(&self.index().probes, node_uid)
+    }
+
+    /// Tests of stations of the node with that uid.
+    pub(crate) fn tests_on(&self, node_uid: &str) -> impl Iterator<Item = &Pod> {
+        self.pods_at(&self.index().tests_of_nodes, node_uid)
+    }
+
+    /// Tests of the station with that uid.
+    pub(crate) fn tests_of(&self, pod_uid: &str) -> impl Iterator<Item = &Pod> {
+        self.pods_at(&self.index().tests_of_pods, pod_uid)
+    }
+
+    fn pods_at<'a>(
+        &'a self,
+        positions: &'a HashMap<String, Vec<usize>>,
+        key: &str,
+    ) -> impl Iterator<Item = &'a Pod> + use<'a> {
+        positions.get(key).into_iter().flatten().map(move |position| self.pods[*position].as_ref())
     }
 
     /// Whether the node's record is there and cannot be read.  Nobody can say then what

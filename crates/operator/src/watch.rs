@@ -12,10 +12,11 @@ mod store;
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Instant;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet};
-use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, NodeStatus, Pod, PodSpec, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
@@ -78,7 +79,12 @@ struct Starter<'a> {
 }
 
 impl Starter<'_> {
-    fn namespaced<K>(&mut self, kind: &'static str, labels: Option<&str>) -> Watched<K>
+    fn namespaced<K>(
+        &mut self,
+        kind: &'static str,
+        labels: Option<&str>,
+        trim: fn(&mut K),
+    ) -> Watched<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
             + Clone
@@ -92,8 +98,7 @@ impl Starter<'_> {
             [] => vec![Api::all(self.client.clone())],
             names => names.iter().map(|name| Api::namespaced(self.client.clone(), name)).collect(),
         };
-        let stores =
-            apis.into_iter().map(|api| self.one(kind, api, labels, trim_metadata)).collect();
+        let stores = apis.into_iter().map(|api| self.one(kind, api, labels, trim)).collect();
         Watched { stores }
     }
 
@@ -140,14 +145,22 @@ impl Streams {
             |component: &str| format!("{},{}={component}", names::FLEET, names::COMPONENT);
         let nodes = starter.one("Node", Api::all(client.clone()), None, trim_node);
         Self {
-            fleets: starter.namespaced("MeasurementFleet", None),
+            fleets: starter.namespaced("MeasurementFleet", None, trim_metadata),
             nodes: Watched { stores: vec![nodes] },
-            records: starter.namespaced("MeasurementNode", None),
-            pods: starter.namespaced("Pod", Some(names::FLEET)),
-            revisions: starter.namespaced("ControllerRevision", Some(&component(names::RECORD))),
-            daemon_sets: starter.namespaced("DaemonSet", Some(names::FLEET)),
-            services: starter.namespaced("Service", Some(names::FLEET)),
-            ledgers: starter.namespaced("ConfigMap", Some(&component(names::LEDGER))),
+            records: starter.namespaced("MeasurementNode", None, trim_metadata),
+            pods: starter.namespaced("Pod", Some(names::FLEET), trim_pod),
+            revisions: starter.namespaced(
+                "ControllerRevision",
+                Some(&component(names::RECORD)),
+                trim_metadata,
+            ),
+            daemon_sets: starter.namespaced("DaemonSet", Some(names::FLEET), trim_metadata),
+            services: starter.namespaced("Service", Some(names::FLEET), trim_metadata),
+            ledgers: starter.namespaced(
+                "ConfigMap",
+                Some(&component(names::LEDGER)),
+                trim_metadata,
+            ),
             changed,
             _tasks: tasks,
         }
@@ -208,12 +221,13 @@ impl Streams {
 
     /// What there is of one fleet.
     pub(crate) fn view(&self, fleet: &Arc<MeasurementFleet>, departed: &[Arc<Pod>]) -> View {
+        let started = Instant::now();
         let name = fleet.name_any();
         let namespace = fleet.namespace();
         let of_others = own(&self.records, |record| {
             record.namespace() == namespace && record.spec.fleet != name
         });
-        View {
+        let mut view = View {
             nodes: self.nodes.all(),
             records: own(&self.records, |record| {
                 record.namespace() == namespace && record.spec.fleet == name
@@ -237,8 +251,10 @@ impl Streams {
             taken: of_others.iter().map(|record| holder(record)).collect(),
             unreadable: self.unreadable(),
             rival: self.rival(fleet),
-            fleet: Arc::clone(fleet),
-        }
+            ..View::of(Arc::clone(fleet))
+        };
+        view.took = started.elapsed();
+        view
     }
 }
 
@@ -278,9 +294,27 @@ fn trim_node(node: &mut Node) {
     trim_metadata(node);
     node.metadata.annotations = None;
     if let Some(status) = &mut node.status {
-        status.images = None;
-        status.volumes_in_use = None;
-        status.volumes_attached = None;
+        *status = NodeStatus {
+            addresses: status.addresses.take(),
+            conditions: status.conditions.take(),
+            node_info: status.node_info.take(),
+            ..NodeStatus::default()
+        };
+    }
+}
+
+/// What a pod is to be is known from its revision: of interest is where it is and how
+/// it is.
+fn trim_pod(pod: &mut Pod) {
+    trim_metadata(pod);
+    if let Some(spec) = &mut pod.spec {
+        let is_placed = spec.node_name.is_some();
+        *spec = PodSpec {
+            node_name: spec.node_name.take(),
+            // Until then it says where the pod is to be.
+            affinity: spec.affinity.take().filter(|_| !is_placed),
+            ..PodSpec::default()
+        };
     }
 }
 

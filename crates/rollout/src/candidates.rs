@@ -107,7 +107,7 @@ fn wanted(
 pub(crate) fn claim(situation: &Situation<'_>, draft: &mut Draft) {
     let admitted = waves::admitted(situation, &draft.ledger);
     let mut nodes: Vec<_> = situation.nodes().collect();
-    nodes.sort_by_key(|(name, node)| {
+    nodes.sort_by_cached_key(|(name, node)| {
         let serves = node.ready_pod().is_some();
         (serves, !is_to_be_empty(situation, name, node), waves::rank(situation, name, node))
     });

@@ -19,7 +19,7 @@ pub(crate) fn admitted<'a>(situation: &Situation<'a>, ledger: &Ledger) -> BTreeS
         .nodes()
         .filter(|(name, node)| is_movable(situation, ledger, name, node))
         .collect();
-    candidates.sort_by_key(|(name, node)| rank(situation, name, node));
+    candidates.sort_by_cached_key(|(name, node)| rank(situation, name, node));
     let qualified =
         situation.nodes().filter(|(name, node)| situation.qualifies(name, node)).count();
     let mut admitted = BTreeSet::new();

@@ -14,7 +14,8 @@ impl Actor<'_> {
         revision: &Revision,
     ) -> Result<(), Stop> {
         let template = revisions::template(self.revision(revision)?)?;
-        let pod = render::probe(&self.view.fleet, revision, &template, node, uid);
+        let mut pod = render::probe(&self.view.fleet, revision, &template, node, uid);
+        self.leave_to_daemon_set(&mut pod, revision);
         self.start(&pod).await
     }
 }

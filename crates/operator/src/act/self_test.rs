@@ -17,18 +17,8 @@ impl Actor<'_> {
     pub(super) async fn self_test(&self, node: &str, pod: &str) -> Result<(), Stop> {
         let what = || format!("test the station of `{node}`");
         let fleet = &self.view.fleet;
-        let tested = self
-            .view
-            .pods
-            .iter()
-            .find(|known| known.uid().as_deref() == Some(pod))
-            .ok_or_else(|| Stop::refused(what(), "its pod is gone"))?;
-        let node = self
-            .view
-            .nodes
-            .iter()
-            .find(|known| known.name_any() == node)
-            .ok_or_else(|| Stop::refused(what(), "the node is gone"))?;
+        let tested = self.view.pod(pod).ok_or_else(|| Stop::refused(what(), "its pod is gone"))?;
+        let node = self.view.node(node).ok_or_else(|| Stop::refused(what(), "the node is gone"))?;
         let service = self.view.services.iter().find(|known| known.name_any() == fleet.name_any());
         let address = render::public_address(fleet, service.map(AsRef::as_ref), node)
             .ok_or_else(|| Stop::refused(what(), "it has no public address yet"))?;
@@ -36,7 +26,9 @@ impl Actor<'_> {
         let image = revisions::image(self.revision(&revision)?)?;
         let token = self.synthetic_token(&tested.name_any())?;
         let tested = Tested { uid: pod, revision: &revision, node, address: &address };
-        self.start(&render::self_test(fleet, &tested, &image, token.as_deref())).await
+        let mut test = render::self_test(fleet, &tested, &image, token.as_deref());
+        self.leave_to_daemon_set(&mut test, &revision);
+        self.start(&test).await
     }
 
     /// What lets the station of that pod mark a test as synthetic; none where this

@@ -123,18 +123,16 @@ impl Objects {
             is_of(&object.metadata, namespace, &name) && object.name_any() == names::ledger(&name)
         });
         View {
-            fleet: Arc::new(fleet),
             nodes: self.nodes,
             records: self.records,
             pods: self.pods,
-            departed: Vec::new(),
             revisions: self.revisions,
             daemon_sets: self.daemon_sets,
             services: self.services,
             ledger: self.ledgers.pop(),
             taken,
             unreadable: self.unreadable,
-            rival: None,
+            ..View::of(Arc::new(fleet))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A node.
 
-use k8s_openapi::api::core::v1::{Node as ApiNode, Pod as ApiPod};
+use k8s_openapi::api::core::v1::Node as ApiNode;
 use kube::ResourceExt as _;
 use trigpoint_crd::{MeasurementNode, REVISION_LABEL, conditions};
 use trigpoint_rollout::{Node, Presence, Reason, Revision, Time};
@@ -12,10 +12,11 @@ use crate::time;
 use crate::view::View;
 
 /// A node that is there.
-pub(super) fn present(view: &View, asked: &Asked, node: &ApiNode, pods: &[&ApiPod]) -> Node {
+pub(super) fn present(view: &View, asked: &Asked, node: &ApiNode) -> Node {
+    let name = node.name_any();
     let spec = &view.fleet.spec;
     let labels = node.labels();
-    let record = view.record(&node.name_any());
+    let record = view.record(&name);
     Node {
         uid: node.uid().unwrap_or_default(),
         version: node.resource_version().unwrap_or_default(),
@@ -27,18 +28,13 @@ pub(super) fn present(view: &View, asked: &Asked, node: &ApiNode, pods: &[&ApiPo
         kernel: kernel(node),
         waves: waves(view, labels),
         record: record.map(|record| record::record(view, record, Some(node))),
-        pods: pods.iter().map(|pod| pod::pod(view, asked, pod)).collect(),
+        pods: view.stations_on(&name).map(|pod| pod::pod(view, asked, pod)).collect(),
     }
 }
 
 /// A node of which only its record is left.
-pub(super) fn vanished(
-    view: &View,
-    asked: &Asked,
-    record: &MeasurementNode,
-    pods: &[&ApiPod],
-    now: Time,
-) -> Node {
+pub(super) fn vanished(view: &View, asked: &Asked, record: &MeasurementNode, now: Time) -> Node {
+    let pods = view.stations_on(&record.spec.node_name);
     Node {
         uid: record.spec.node_uid.clone(),
         version: String::new(),
@@ -50,7 +46,7 @@ pub(super) fn vanished(
         kernel: None,
         waves: waves(view, &std::collections::BTreeMap::new()),
         record: Some(record::record(view, record, None)),
-        pods: pods.iter().map(|pod| pod::pod(view, asked, pod)).collect(),
+        pods: pods.map(|pod| pod::pod(view, asked, pod)).collect(),
     }
 }
 

@@ -21,12 +21,10 @@ pub(super) fn probes(view: &View, node: &str, uid: &str) -> BTreeMap<Revision, P
 pub(super) fn of_node<'a>(
     view: &'a View,
     node: &'a str,
-    uid: &'a str,
+    uid: &str,
 ) -> impl Iterator<Item = &'a Pod> {
-    view.pods_for(names::PROBE).map(AsRef::as_ref).filter(move |pod: &&Pod| {
-        let says = |key: &str, value: &str| pod.annotations().get(key).is_some_and(|v| v == value);
-        says(names::NODE, node)
-            && says(names::NODE_UID, uid)
+    view.probes_of(uid).filter(move |pod| {
+        pod.annotations().get(names::NODE).is_some_and(|name| name == node)
             && pod.metadata.deletion_timestamp.is_none()
     })
 }

@@ -20,11 +20,7 @@ struct Told {
 
 /// How the test of the pod with that uid went.
 pub(super) fn of_pod(view: &View, uid: &str) -> SelfTest {
-    let is_of_pod = |test: &&Pod| {
-        test.labels().get(names::TESTED_POD).is_some_and(|tested| tested == uid)
-            && test.metadata.deletion_timestamp.is_none()
-    };
-    let tests = view.pods_for(names::SELF_TEST).map(AsRef::as_ref).filter(is_of_pod);
+    let tests = view.tests_of(uid).filter(|test| test.metadata.deletion_timestamp.is_none());
     match tests.max_by_key(|test| pod::created_at(test)).map(pod::one_shot) {
         None => SelfTest::NotRun,
         Some(OneShot::Running) => SelfTest::Running,
@@ -37,8 +33,8 @@ pub(super) fn of_pod(view: &View, uid: &str) -> SelfTest {
 /// test of one said; that its pod is kept is what remembers it.
 pub(super) fn keeps_client_address(view: &View, node: &Node) -> Option<bool> {
     let told = view
-        .pods_for(names::SELF_TEST)
-        .filter(|test| is_about(test, node))
+        .tests_on(node.metadata.uid.as_deref()?)
+        .filter(|test| test.annotations().get(names::NODE) == node.metadata.name.as_ref())
         .filter_map(|test| Some((pod::created_at(test), rewritten(test)?)))
         .max_by_key(|(at, _)| *at);
     told.map(|(_, is_rewritten)| !is_rewritten)
@@ -48,10 +44,4 @@ pub(super) fn keeps_client_address(view: &View, node: &Node) -> Option<bool> {
 pub(crate) fn rewritten(test: &Pod) -> Option<bool> {
     let words = pod::last_words(test, SPEEDTEST)?;
     serde_json::from_str::<Told>(words).ok()?.client_address_rewritten
-}
-
-/// A node of the same name may be another one.
-fn is_about(test: &Pod, node: &Node) -> bool {
-    let says = |key: &str| test.annotations().get(key).cloned();
-    says(names::NODE) == Some(node.name_any()) && says(names::NODE_UID) == node.uid()
 }

@@ -78,7 +78,7 @@ fn pod(component: &str, node: &str, more: &Value) -> Arc<Pod> {
 }
 
 fn view(nodes: Vec<Arc<Node>>, records: Vec<Arc<MeasurementNode>>, pods: Vec<Arc<Pod>>) -> View {
-    View { nodes, records, pods, ..View::empty(fleet(&json!({}))) }
+    View { nodes, records, pods, ..View::of(Arc::new(fleet(&json!({})))) }
 }
 
 fn see(view: &View) -> Observed {

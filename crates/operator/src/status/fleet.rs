@@ -65,6 +65,23 @@ pub(crate) fn invalid(
     }
 }
 
+/// Whether more than figures and sentences differ: whoever waits for something is told
+/// at once that it is so.
+pub(super) fn is_news(before: &MeasurementFleetStatus, after: &MeasurementFleetStatus) -> bool {
+    let words = |status: &MeasurementFleetStatus| MeasurementFleetStatus {
+        nodes: None,
+        in_flight: Vec::new(),
+        conditions: Vec::new(),
+        ..status.clone()
+    };
+    let verdicts = |status: &MeasurementFleetStatus| -> Vec<(String, String)> {
+        // Stations come and go in a rollout, as its figures do.
+        let told = status.conditions.iter().filter(|told| told.type_ != condition::READY);
+        told.map(|told| (told.type_.clone(), told.status.clone())).collect()
+    };
+    words(before) != words(after) || verdicts(before) != verdicts(after)
+}
+
 fn before(
     fleet: &MeasurementFleet,
 ) -> &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition] {

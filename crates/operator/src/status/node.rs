@@ -9,7 +9,6 @@ use trigpoint_rollout::{
 };
 
 use super::conditions::{Said, conditions};
-use crate::names;
 use crate::observed;
 use crate::view::View;
 
@@ -27,7 +26,7 @@ pub(crate) fn derive(
     let name = &record.spec.node_name;
     let before = record.status.clone().unwrap_or_default();
     let seen = observed.nodes.get(name);
-    let node = view.nodes.iter().find(|node| node.name_any() == *name);
+    let node = view.node(name);
     let facts = node.and_then(|node| observed::of_probes(view, node, &record.spec.node_uid));
     let is_vanished = seen.is_some_and(|node| matches!(node.presence, Presence::Vanished { .. }));
     let pod = station(view, name);
@@ -51,8 +50,7 @@ pub(crate) fn derive(
 /// The station's pod on that node, and its revision: one that serves before one
 /// that ends.
 fn station(view: &View, node: &str) -> Option<(StationPod, String)> {
-    let pods = view.pods_for(names::STATION).filter(|pod| observed::pod::node(pod) == Some(node));
-    let pod = pods.max_by_key(|pod| {
+    let pod = view.stations_on(node).max_by_key(|pod| {
         (pod.metadata.deletion_timestamp.is_none(), observed::pod::created_at(pod))
     })?;
     let station = StationPod {

@@ -8,6 +8,7 @@ use serde_json::json;
 use trigpoint_rollout::{Observed, Revision, RevisionRecord, Time, plan};
 
 use super::conditions::{Said, conditions, say_the_same};
+use super::fleet::is_news;
 use super::{invalid, of_fleet, troubles};
 use crate::desired::desired;
 use crate::desired::tests::fleet;
@@ -77,6 +78,26 @@ fn a_fleet_without_nodes_says_what_it_waits_for_and_says_it_once() {
 }
 
 #[test]
+fn figures_can_wait_and_what_somebody_waits_for_cannot() {
+    let fleet = fleet(&json!({}));
+    let observed = Observed { is_collector_up: true, ..Observed::default() };
+    let wanted = desired(&fleet, Revision::new("stations-0123456789")).unwrap();
+    let plan = plan(&wanted, &observed, now());
+    let before = of_fleet(&fleet, &observed, &plan, &[], now());
+    let changed = |change: fn(&mut trigpoint_crd::MeasurementFleetStatus)| {
+        let mut after = before.clone();
+        change(&mut after);
+        is_news(&before, &after)
+    };
+    assert!(!changed(|status| status.nodes.as_mut().unwrap().ready += 1));
+    assert!(!changed(|status| status.conditions[0].status = "True".to_owned()));
+    assert!(!changed(|status| status.conditions[1].message = "1 in flight".to_owned()));
+    assert!(changed(|status| status.conditions[1].status = "True".to_owned()));
+    assert!(changed(|status| status.observed_generation = Some(7)));
+    assert!(changed(|status| status.stable_revision = status.target_revision.clone()));
+}
+
+#[test]
 fn a_fleet_that_cannot_be_planned_for_keeps_what_was_said_and_says_what_is_wrong() {
     let mut fleet = fleet(&json!({}));
     let before = conditions(said(true, "StationsReady", ""), &[], None, now(), None);
@@ -103,7 +124,7 @@ fn a_fleet_names_the_nodes_that_another_one_has_and_what_to_do() {
         Arc::new(serde_json::from_value::<Node>(node).unwrap())
     };
     let of = |revision: &str| json!({trigpoint_crd::REVISION_LABEL: revision});
-    let mut view = View::empty(fleet(&json!({})));
+    let mut view = View::of(Arc::new(fleet(&json!({}))));
     view.nodes = vec![
         node("of-nobody", &json!({})),
         node("own", &of("stations-0123456789")),

@@ -56,14 +56,14 @@ fn view(gate: &Value) -> View {
     View {
         nodes: stations.iter().map(|(name, has, site)| node(name, Some(has), site)).collect(),
         pods: stations.iter().map(|(name, has, _)| station(name, has)).collect(),
-        ..View::empty(fleet(&json!({
+        ..View::of(Arc::new(fleet(&json!({
             "gates": gates,
             "rollout": {"waves": [
                 {"name": "canary", "nodes": {"matchLabels": {"canary": "true"}},
                  "gates": ["throughput"]},
                 {"name": "everywhere", "percent": 100},
             ]},
-        })))
+        }))))
     }
 }
 
