@@ -2,8 +2,9 @@
 //!
 //! A figure is a ratio of paired runs: this machine's other load touches both
 //! sides of a pair alike.  Nothing here is a test; nothing here passes or fails
-//! a build.
+//! a build.  `fleet` alone has bounds, which are an issue's.
 
+mod fleet;
 mod growth;
 mod hostile;
 mod lake;
@@ -38,6 +39,8 @@ enum What {
     Lake(lake::Options),
     /// How long queries take, and their memory
     Query(query::Options),
+    /// What an operator costs with 10, 100 and 1,000 nodes; fails beyond its bounds
+    Fleet(fleet::Options),
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -49,5 +52,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         What::Lateness(options) => lateness::run(options),
         What::Lake(options) => lake::run_all(options),
         What::Query(options) => query::run_all(options),
+        What::Fleet(options) => fleet::run(options),
     }
 }

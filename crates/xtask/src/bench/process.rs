@@ -7,8 +7,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::command::{cargo, run};
+use crate::command::{cargo, output, run};
 use crate::tools;
 
 /// What `bench-peer` prints when it ends.
@@ -42,6 +43,18 @@ impl Executables {
         let target = tools::built("release")?;
         Ok(Self { station: target.join("trigpoint-station"), peer: target.join("bench-peer") })
     }
+}
+
+/// Builds a bench target, optimised; the path of its executable.
+pub(crate) fn bench_target(package: &str, name: &str) -> Result<String> {
+    let mut bench = cargo(&["bench", "-p", package, "--bench", name, "--no-run", "--locked"]);
+    let messages = output(bench.arg("--message-format=json-render-diagnostics"))?;
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| message["executable"].as_str().map(str::to_owned))
+        .with_context(|| format!("find the executable of `benches/{name}.rs` in cargo's messages"))
 }
 
 /// A child process that is killed when it goes out of scope.
