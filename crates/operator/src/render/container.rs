@@ -202,7 +202,7 @@ fn readiness(port: i32) -> Probe {
     }
 }
 
-fn field(name: &str, path: &str) -> EnvVar {
+pub(super) fn field(name: &str, path: &str) -> EnvVar {
     EnvVar {
         name: name.to_owned(),
         value_from: Some(EnvVarSource {

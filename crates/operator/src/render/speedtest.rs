@@ -13,7 +13,7 @@ use trigpoint_crd::MeasurementFleet;
 use trigpoint_crd::fleet::Profile;
 use trigpoint_rollout::Revision;
 
-use super::container::restricted;
+use super::container::{field, restricted};
 use super::volumes::{TERMINATION_LOG, mount};
 use super::{SPEEDTEST, USER, WS_PORT};
 use crate::names;
@@ -22,6 +22,9 @@ const EXECUTABLE: &str = "/usr/bin/trigpoint";
 /// Both directions, the start of a pod and the fetching of an image.
 const DEADLINE_SECONDS: i64 = 120;
 const TOKEN: &str = "token";
+/// Many clusters put an address of the node in the place of a pod's own on the way out,
+/// as no client's is.
+const NODE_ADDRESSES: &str = "TRIGPOINT_NODE_ADDRESSES";
 const TOKEN_DIRECTORY: &str = "/run/trigpoint-synthetic";
 
 /// A station to be tested.
@@ -72,6 +75,8 @@ pub(super) fn pod(
         image: Some(image.to_owned()),
         command: Some(vec![EXECUTABLE.to_owned()]),
         args: Some(args),
+        // No argument, which an older image would refuse.
+        env: token.map(|_| vec![field(NODE_ADDRESSES, "status.hostIPs")]),
         resources: Some(ResourceRequirements {
             requests: Some(quantities("10m", "16Mi")),
             limits: Some(quantities("1", "128Mi")),
