@@ -6,6 +6,7 @@
 
 mod administrator;
 mod api_server;
+mod certificates;
 pub mod cluster;
 mod directory;
 mod eventually;
@@ -20,6 +21,7 @@ mod sys;
 
 pub use administrator::{Administrator, Plain};
 pub use api_server::{ApiServer, Audit, Change};
+pub use certificates::Certificates;
 pub use directory::Directory;
 pub use eventually::eventually;
 pub use executable::beside;

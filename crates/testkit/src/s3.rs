@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::{Directory, Process, eventually};
+use crate::{Certificates, Directory, Process, eventually};
 
 /// Far above what a loaded two-core machine needs.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -19,6 +19,8 @@ const SECRET_KEY: &str = "test-secret-key";
 pub struct S3 {
     address: SocketAddr,
     root: PathBuf,
+    /// Files of its certificate and key, if it speaks TLS.
+    tls: Option<[PathBuf; 2]>,
     server: Option<Process>,
 }
 
@@ -26,11 +28,23 @@ impl S3 {
     /// Starts the server that `VERSITYGW` names, with its data in `directory`.
     #[track_caller]
     pub fn start(directory: &Directory) -> Self {
+        Self::start_as(directory, None)
+    }
+
+    /// The same, by HTTPS only.
+    #[track_caller]
+    pub fn start_with_tls(directory: &Directory, certificates: &Certificates) -> Self {
+        let files = [&certificates.certificate, &certificates.key].map(Clone::clone);
+        Self::start_as(directory, Some(files))
+    }
+
+    #[track_caller]
+    fn start_as(directory: &Directory, tls: Option<[PathBuf; 2]>) -> Self {
         let root = directory.join("s3");
         // Every directory in the server's root is a bucket.
         let made = std::fs::create_dir_all(root.join(BUCKET));
         made.unwrap_or_else(|error| panic!("cannot make `{}`: {error}", root.display()));
-        let mut s3 = Self { address: free_address(), root, server: None };
+        let mut s3 = Self { address: free_address(), root, tls, server: None };
         s3.start_again();
         s3
     }
@@ -43,8 +57,11 @@ impl S3 {
         });
         let mut command = Command::new(executable);
         command.env("ROOT_ACCESS_KEY", ACCESS_KEY).env("ROOT_SECRET_KEY", SECRET_KEY);
-        command.args(["--quiet", "--port", &self.address.to_string(), "posix"]);
-        let server = Process::start(command.arg(&self.root));
+        command.args(["--quiet", "--port", &self.address.to_string()]);
+        if let Some([certificate, key]) = &self.tls {
+            command.arg("--cert").arg(certificate).arg("--key").arg(key);
+        }
+        let server = Process::start(command.arg("posix").arg(&self.root));
         eventually(DEADLINE, "the S3 server", || TcpStream::connect(self.address).ok());
         self.server = Some(server);
     }

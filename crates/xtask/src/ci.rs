@@ -47,6 +47,7 @@ const STAGES: &[Stage] = &[
     ("SQL over the network, short", |_| prove::short("flight-sql")),
     ("gates of a rollout, short", |_| prove::short("gates")),
     ("charts", |_| prove::short("charts")),
+    ("the image in containers", |_| prove::short("image")),
     ("the operator and a real API server", |_| prove::short("operator")),
     ("fuzzing, short", |_| prove::short("fuzz")),
 ];

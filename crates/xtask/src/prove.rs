@@ -50,6 +50,7 @@ const SUITES: &[(&str, &[&str])] = &[
     ("definitions", &["definitions"]),
     ("tokens", &["tokens"]),
     ("charts", &["charts"]),
+    ("image", &["image"]),
     ("operator", &["operator", "fleet"]),
     ("kubernetes", &["kubernetes", "kubernetes_rights"]),
 ];
@@ -165,6 +166,11 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
             let lent = cluster.insert(Lent::with_image(&image)?);
             test.env("KUBERNETES_CLUSTER", lent.folder());
             test.env("KUBERNETES_BIN", tools::kubernetes()?);
+            test.env("VERSITYGW", tools::versitygw()?);
+        }
+        "image" => {
+            tools::debian(&[("runc", "runc")])?;
+            test.env("IMAGE", image::build(profile)?);
             test.env("VERSITYGW", tools::versitygw()?);
         }
         _ => {}
