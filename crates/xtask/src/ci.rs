@@ -49,6 +49,7 @@ const STAGES: &[Stage] = &[
     ("charts", |_| prove::short("charts")),
     ("the image in containers", |_| prove::short("image")),
     ("the operator and a real API server", |_| prove::short("operator")),
+    ("a real cluster, short", |_| prove::short("kubernetes")),
     ("fuzzing, short", |_| prove::short("fuzz")),
 ];
 
