@@ -64,6 +64,8 @@ fn a_new_certificate_harms_no_test() {
     let secret = core("secrets/trigpoint-tls");
     let before = cluster.get(&secret).unwrap();
     cluster.delete(&secret);
+    // It is looked for whenever something changes, and every five minutes.
+    fleet.change(&json!({"rollout": {"minReady": "1s"}}));
     let after = eventually(DEADLINE, "another certificate", || cluster.get(&secret));
     assert_ne!(after["data"]["tls.crt"], before["data"]["tls.crt"]);
     assert_eq!(after["data"]["ca.crt"], before["data"]["ca.crt"]);
