@@ -69,12 +69,14 @@ impl fmt::Display for Figures {
     }
 }
 
+/// What it is, and what it is of one size.
+type Row = (&'static str, Box<dyn Fn(&Figures) -> String>);
+
 /// Sizes side by side.
 pub(crate) fn table(all: &[Figures]) -> String {
     let milliseconds = |seconds: f64| format!("≤ {} ms", seconds * 1e3);
     let plans = |share: f64| move |f: &Figures| milliseconds(f.planning.quantile(share));
-    type Row<'a> = (&'a str, Box<dyn Fn(&Figures) -> String>);
-    let rows: [Row<'_>; 12] = [
+    let rows: [Row; 12] = [
         ("nodes", Box::new(|f| f.nodes.to_string())),
         ("handoffs", Box::new(|f| f.handoffs.to_string())),
         ("plans", Box::new(|f| f.planning.count().to_string())),

@@ -89,7 +89,7 @@ impl Histogram {
     /// What came since an earlier look.
     pub(crate) fn since(&self, before: &Self) -> Self {
         let of_before = |edge: f64| {
-            let known = before.buckets.iter().find(|(known, _)| *known == edge);
+            let known = before.buckets.iter().find(|(known, _)| known.total_cmp(&edge).is_eq());
             known.map_or(0, |(_, count)| *count)
         };
         let buckets = self.buckets.iter().map(|(edge, count)| (*edge, count - of_before(*edge)));

@@ -8,7 +8,8 @@
 //! reason that a person can act on; and then everything is mended, and every node
 //! must have the newest revision.
 //!
-//! `PROPTEST_CASES=20000 cargo test -p trigpoint-rollout --test model` for more.
+//! A plain test runs the same worlds each time: a change is judged by what it changes.
+//! `cargo xtask prove rollout` looks for new ones, and prints the seed of one that fails.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod model {
@@ -25,10 +26,13 @@ use model::operation::{Operation, operations};
 use model::settling::{delete, mend, settle};
 use model::world::{Setup, World, setup};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+const SEED: u64 = 20_261_127;
 
 proptest! {
     // Each step of shrinking is a whole life of a world.
-    #![proptest_config(ProptestConfig { max_shrink_iters: 60, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn every_world_is_safe_and_comes_to_rest(
@@ -38,6 +42,15 @@ proptest! {
     ) {
         run(&setup, &operations, is_deleted)?;
     }
+}
+
+/// `PROPTEST_RNG_SEED` asks for other worlds.
+fn config() -> ProptestConfig {
+    let mut config = ProptestConfig { max_shrink_iters: 60, ..ProptestConfig::default() };
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(SEED);
+    }
+    config
 }
 
 fn run(setup: &Setup, operations: &[Operation], is_deleted: bool) -> Result<(), TestCaseError> {

@@ -5,6 +5,7 @@
 //! issue's "Must show"; without it a suite runs the short form for CI.
 
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::builder::PossibleValuesParser;
@@ -51,6 +52,7 @@ const SUITES: &[(&str, &[&str])] = &[
     ("tokens", &["tokens"]),
     ("charts", &["charts"]),
     ("image", &["image"]),
+    ("rollout", &["model"]),
     ("operator", &["operator", "fleet"]),
     ("kubernetes", &["kubernetes", "kubernetes_rights"]),
 ];
@@ -172,6 +174,13 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
             test.env("KUBERNETES_CLUSTER", lent.folder());
             test.env("KUBERNETES_BIN", tools::kubernetes()?);
             test.env("VERSITYGW", tools::versitygw()?);
+        }
+        "rollout" => {
+            // Worlds that no test has run before.
+            let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+            println!("seed of the worlds: PROPTEST_RNG_SEED={seed}");
+            test.env("PROPTEST_RNG_SEED", seed.to_string());
+            test.env("PROPTEST_CASES", if full { "20000" } else { "256" });
         }
         "image" => {
             tools::debian(&[("runc", "runc")])?;

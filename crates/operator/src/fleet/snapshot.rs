@@ -165,7 +165,7 @@ where
             Guarded::Whole(object) | Guarded::WithoutStatus(object, _) => {
                 objects.push(Arc::new(object));
             }
-            Guarded::Unreadable(object) => unreadable.push(Arc::new(object)),
+            Guarded::Unreadable(object) => unreadable.push(Arc::from(object)),
         }
     }
     Ok(objects)

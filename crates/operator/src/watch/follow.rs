@@ -187,7 +187,7 @@ where
             }
             Guarded::Unreadable(object) => {
                 warn!(kind, name, why = object.why, "an object cannot be read; it is left alone");
-                return (key, Err(Arc::new(object)));
+                return (key, Err(Arc::from(object)));
             }
         };
         (self.trim)(&mut object);

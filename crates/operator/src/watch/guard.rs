@@ -19,7 +19,7 @@ pub(crate) enum Guarded<K> {
     /// Its status is not known here, and why.  A status of our own kinds is only
     /// derived: it is as if it had been wiped, and is written anew.
     WithoutStatus(K, String),
-    Unreadable(Unreadable),
+    Unreadable(Box<Unreadable>),
 }
 
 /// An object of which only the metadata is understood.
@@ -48,12 +48,12 @@ where
             return Ok(Self::WithoutStatus(object, why));
         }
         let meta = PartialObjectMeta::<K>::deserialize(&value).map_err(D::Error::custom)?;
-        Ok(Self::Unreadable(Unreadable {
+        Ok(Self::Unreadable(Box::new(Unreadable {
             kind: K::kind(&()).into_owned(),
             api_version: K::api_version(&()).into_owned(),
             metadata: meta.metadata,
             why,
-        }))
+        })))
     }
 }
 
