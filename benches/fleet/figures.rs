@@ -107,7 +107,7 @@ pub(crate) fn table(all: &[Figures]) -> String {
             Box::new(|f| format!("{:.0}", f.handoffs as f64 / f.took.as_secs_f64() * 60.0)),
         ),
     ];
-    let line = |(name, cell): &Row<'_>| {
+    let line = |(name, cell): &Row| {
         let cells: Vec<String> = all.iter().map(|f| format!("{:>18}", cell(f))).collect();
         format!("{name:<30}{}", cells.concat())
     };

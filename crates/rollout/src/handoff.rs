@@ -332,7 +332,8 @@ impl Handoff<'_> {
 
     /// One station is tested at a time, as tests share their way out.
     fn test(&self, draft: &mut Draft, pod: &Pod) {
-        let runs = |pod: &Pod| pod.self_test == SelfTest::Running;
+        // What ends takes its tests with it, also where nobody hears of that any more.
+        let runs = |pod: &Pod| pod.self_test == SelfTest::Running && !pod.is_terminating;
         let is_busy = self.situation.nodes().any(|(_, node)| node.pods.iter().any(runs))
             || draft.actions.iter().any(|action| matches!(action, Action::SelfTest { .. }));
         let message = "a test through the public path is to show that it serves";

@@ -70,15 +70,7 @@ pub(crate) fn facts(situation: &Situation<'_>, draft: &mut Draft) {
         let is_ours =
             node.is_selected && node.presence == Presence::Ready && node.maintenance().is_none();
         let Some(record) = node.own_record().filter(|_| is_ours) else { continue };
-        let revision = node
-            .label
-            .as_ref()
-            .filter(|label| situation.observed.revisions.contains_key(label))
-            .or(situation.course.home())
-            .unwrap_or(&situation.course.target);
-        if !situation.observed.revisions.contains_key(revision) {
-            continue;
-        }
+        let Some(revision) = to_probe(situation, node) else { continue };
         let last_probe = record.probes.values().map(|probe| probe.at).max();
         let recheck = situation.desired.qualification.recheck;
         let due = match (situation.verdict(name), &record.facts) {
@@ -101,6 +93,21 @@ pub(crate) fn facts(situation: &Situation<'_>, draft: &mut Draft) {
             _ => {}
         }
     }
+}
+
+/// By which revision facts are found out: the node's own, or where that does not start
+/// any more, as when its image is gone, the one that failed longest ago.
+fn to_probe<'a>(situation: &'a Situation<'_>, node: &'a Node) -> Option<&'a Revision> {
+    let course = &situation.course;
+    let failed_at = |revision: &Revision| match node.probe(revision) {
+        Some(probe) if matches!(probe.outcome, ProbeOutcome::Failed { .. }) => Some(probe.at),
+        _ => None,
+    };
+    [node.label.as_ref(), course.home(), Some(&course.target)]
+        .into_iter()
+        .flatten()
+        .filter(|revision| situation.observed.revisions.contains_key(revision))
+        .min_by_key(|revision| failed_at(revision))
 }
 
 fn is_probed(node: &Node) -> bool {

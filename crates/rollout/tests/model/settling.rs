@@ -116,10 +116,19 @@ pub(crate) fn mend(world: &mut World) {
 
 /// Every node has the newest revision, and it is the stable one.
 pub(crate) fn assert_whole(world: &mut World) -> Result<(), TestCaseError> {
-    let told = look(world).fleet.progressing;
+    let seen = look(world);
+    let told = seen.fleet.progressing;
     let newest = &world.desired.newest;
     for (name, node) in &world.nodes {
-        prop_assert_eq!(node.label.as_ref(), Some(newest), "{} is left behind: {:?}", name, told);
+        let report = &seen.nodes[name];
+        prop_assert_eq!(
+            node.label.as_ref(),
+            Some(newest),
+            "{} is left behind: {:?}, {:?}",
+            name,
+            told,
+            report
+        );
         prop_assert_eq!(node.pods.len(), 1);
     }
     prop_assert!(world.revisions[newest].promoted_at.is_some(), "{newest} is not promoted");
