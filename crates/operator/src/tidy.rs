@@ -79,8 +79,7 @@ impl Actor<'_> {
     }
 
     /// A test that found addresses rewritten keeps its node from another station, which
-    /// would only find the same, until facts are found out again anyway, or the
-    /// revision is gone.
+    /// would only find the same, until facts are found out again anyway.
     fn is_evidence(&self, test: &Pod) -> bool {
         let recheck = self.view.fleet.spec.qualification.recheck.0;
         self_test::rewritten(test) == Some(true)
@@ -94,8 +93,7 @@ impl Actor<'_> {
     }
 
     /// A test of a pod that is gone, or a probe of a revision that no node has or
-    /// is to have, unless the garbage collector takes it with that revision's DaemonSet;
-    /// or a sample that is not the last one.
+    /// is to have, or a sample that is not the last one.
     fn is_waste(&self, pod: &Pod) -> bool {
         let view = self.view;
         let component = pod.labels().get(names::COMPONENT).map(String::as_str);
@@ -108,23 +106,16 @@ impl Actor<'_> {
         if one_shot(pod) == OneShot::Running {
             return false;
         }
-        let goes_with_daemon_set = pod.owner_references().iter().any(|o| o.kind == "DaemonSet");
-        let revision = revision(pod);
         match component {
             Some(names::SELF_TEST) => {
                 let tested = pod.labels().get(names::TESTED_POD);
                 let is_gone = tested.is_none_or(|uid| view.pod(uid).is_none());
-                // Where its node goes on with the revision, there will be more of them.
-                let node = pod.annotations().get(names::NODE).and_then(|name| view.node(name));
-                let is_alone = node.and_then(|node| label(node)) != Some(revision);
-                is_gone
-                    && !self.is_evidence(pod)
-                    && !(goes_with_daemon_set && is_alone && self.is_of_present_node(pod))
+                is_gone && !self.is_evidence(pod)
             }
             Some(names::PROBE) => {
-                let has_set =
-                    view.daemon_sets.iter().any(|set| set.name_any() == revision.as_str());
-                !(has_set || goes_with_daemon_set) || !self.is_of_present_node(pod)
+                let revision = revision(pod);
+                !view.daemon_sets.iter().any(|set| set.name_any() == revision.as_str())
+                    || !self.is_of_present_node(pod)
             }
             _ => false,
         }

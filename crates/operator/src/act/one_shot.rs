@@ -2,25 +2,13 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, Preconditions};
-use kube::{Api, Resource as _, ResourceExt as _};
-use trigpoint_rollout::Revision;
+use kube::{Api, ResourceExt as _};
 
 use super::Actor;
 use crate::error::Stop;
 use crate::observed::pod::{OneShot, one_shot};
 
 impl Actor<'_> {
-    /// It goes with the DaemonSet of its revision, if there is one: a thousand of them
-    /// are collected without a write of the operator.
-    pub(super) fn leave_to_daemon_set(&self, pod: &mut Pod, revision: &Revision) {
-        let mut sets = self.view.daemon_sets.iter();
-        let owner =
-            sets.find(|set| set.name_any() == revision.as_str()).and_then(|set| set.owner_ref(&()));
-        if let Some(owner) = owner {
-            pod.metadata.owner_references = Some(vec![owner]);
-        }
-    }
-
     /// Starts a pod; one of that name that has ended, and that the plan knows of,
     /// makes room.
     pub(super) async fn start(&self, pod: &Pod) -> Result<(), Stop> {

@@ -14,8 +14,7 @@ impl Actor<'_> {
         revision: &Revision,
     ) -> Result<(), Stop> {
         let template = revisions::template(self.revision(revision)?)?;
-        let mut pod = render::probe(&self.view.fleet, revision, &template, node, uid);
-        self.leave_to_daemon_set(&mut pod, revision);
+        let pod = render::probe(&self.view.fleet, revision, &template, node, uid);
         self.start(&pod).await
     }
 }

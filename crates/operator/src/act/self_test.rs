@@ -26,9 +26,7 @@ impl Actor<'_> {
         let image = revisions::image(self.revision(&revision)?)?;
         let token = self.synthetic_token(&tested.name_any())?;
         let tested = Tested { uid: pod, revision: &revision, node, address: &address };
-        let mut test = render::self_test(fleet, &tested, &image, token.as_deref());
-        self.leave_to_daemon_set(&mut test, &revision);
-        self.start(&test).await
+        self.start(&render::self_test(fleet, &tested, &image, token.as_deref())).await
     }
 
     /// What lets the station of that pod mark a test as synthetic; none where this

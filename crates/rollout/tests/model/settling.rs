@@ -7,7 +7,10 @@ use super::invariants::qualifies;
 use super::world::{Behaviour, Link, World, seconds};
 
 /// More than any way through these waves takes.
-const ROUNDS: usize = 500;
+const ROUNDS: usize = 1000;
+/// Rounds, of seven seconds mostly, without a change: longer than any bake, deadline or
+/// interval of a gate, and than a second try of a probe, which comes after ten minutes.
+const QUIET: usize = 100;
 
 /// Lets the planner work until nothing changes; it must then say why, in a word
 /// that a person can act on.
@@ -24,9 +27,8 @@ pub(crate) fn settle(world: &mut World) -> Result<(), TestCaseError> {
         let is_still =
             !moved && before.1 == labels(world) && before.0.claims == world.ledger.claims;
         quiet = if is_still { quiet + 1 } else { 0 };
-        // Longer than any bake, deadline or interval of a gate.
         let is_standing = seen.fleet.progressing.reason.is_standing();
-        let has_come_to_rest = is_standing && quiet > 45;
+        let has_come_to_rest = is_standing && quiet > QUIET;
         last = Some(seen);
         if has_come_to_rest {
             break;
@@ -35,7 +37,7 @@ pub(crate) fn settle(world: &mut World) -> Result<(), TestCaseError> {
     let last = last.expect("there were rounds");
     let told = &last.fleet.progressing;
     prop_assert!(
-        told.reason.is_standing() && quiet > 45,
+        told.reason.is_standing() && quiet > QUIET,
         "it does not come to rest: {told:?}, {:?}",
         last.actions
     );
