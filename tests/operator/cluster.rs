@@ -340,7 +340,6 @@ impl Cluster {
         }
         self.run_samples();
         self.run_daemon_sets();
-        self.collect_garbage();
         self.end_stations();
     }
 
@@ -442,20 +441,6 @@ impl Cluster {
             let revision = pod["metadata"]["labels"][REVISION].as_str().unwrap();
             if self.labels.get(node).map(String::as_str) != Some(revision) {
                 self.delete_pod(pod, &json!({}));
-            }
-        }
-    }
-
-    /// What went with a DaemonSet that is gone.
-    fn collect_garbage(&self) {
-        let sets = self.list(&format!("/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets"));
-        for component in ["probe", "self-test"] {
-            for pod in self.pods(component) {
-                let owner = &pod["metadata"]["ownerReferences"][0];
-                let is_there = sets.iter().any(|set| set["metadata"]["uid"] == owner["uid"]);
-                if owner["kind"] == "DaemonSet" && !is_there {
-                    self.delete_pod(&pod, &json!({"gracePeriodSeconds": 0}));
-                }
             }
         }
     }

@@ -214,7 +214,7 @@ impl Door {
 async fn reaches<T>(value: &mut watch::Receiver<T>, is_so: impl FnMut(&T) -> bool) {
     // Without a sender it never does.
     if value.wait_for(is_so).await.map(drop).is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

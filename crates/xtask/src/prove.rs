@@ -175,13 +175,7 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
             test.env("KUBERNETES_BIN", tools::kubernetes()?);
             test.env("VERSITYGW", tools::versitygw()?);
         }
-        "rollout" => {
-            // Worlds that no test has run before.
-            let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-            println!("seed of the worlds: PROPTEST_RNG_SEED={seed}");
-            test.env("PROPTEST_RNG_SEED", seed.to_string());
-            test.env("PROPTEST_CASES", if full { "20000" } else { "256" });
-        }
+        "rollout" => in_new_worlds(&mut test, full),
         "image" => {
             tools::debian(&[("runc", "runc")])?;
             test.env("IMAGE", image::build(profile)?);
@@ -204,6 +198,14 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
         outcome.add(outcome_of(&mut simulated)?);
     }
     Ok(outcome)
+}
+
+/// Worlds that no test has run before.
+fn in_new_worlds(test: &mut Command, full: bool) {
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    println!("seed of the worlds: PROPTEST_RNG_SEED={seed}");
+    test.env("PROPTEST_RNG_SEED", seed.to_string());
+    test.env("PROPTEST_CASES", if full { "20000" } else { "256" });
 }
 
 fn outcome_of(test: &mut Command) -> Result<Outcome> {

@@ -1,8 +1,8 @@
-//! All kubelets of a cluster, the controller of DaemonSets and the garbage collector,
+//! All kubelets of a cluster and the controller of DaemonSets,
 //! as far as stations need them, for a thousand nodes: they act on what a watch tells
 //! them, and ask for no lists.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,8 +45,6 @@ struct Seen {
     labels: HashMap<String, String>,
     /// Templates of DaemonSets, by name.
     templates: HashMap<String, Value>,
-    /// Uids of DaemonSets that are gone.
-    gone: HashSet<String>,
     /// By name.
     pods: HashMap<String, Value>,
     wrong: Vec<String>,
@@ -102,14 +100,6 @@ impl Drop for Kubelets {
     }
 }
 
-impl Seen {
-    /// The DaemonSet that it was to go with is gone.
-    fn is_orphan(&self, pod: &Value) -> bool {
-        let owner = pod["metadata"]["ownerReferences"][0]["uid"].as_str();
-        owner.is_some_and(|uid| self.gone.contains(uid))
-    }
-}
-
 impl Shared {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
@@ -145,10 +135,6 @@ impl Shared {
         let mut seen = self.seen();
         if is_gone {
             seen.templates.remove(&name);
-            seen.gone.insert(text(&set["metadata"]["uid"]));
-            for (name, _) in seen.pods.iter().filter(|(_, pod)| seen.is_orphan(pod)) {
-                self.queue.add(Job::Pod(name.clone()), Instant::now());
-            }
             return;
         }
         seen.templates.insert(name.clone(), set["spec"]["template"].take());
@@ -167,7 +153,7 @@ impl Shared {
             return;
         }
         let is_new = !seen.pods.contains_key(&name);
-        let has_work = next(&pod).is_some() || seen.is_orphan(&pod);
+        let has_work = next(&pod).is_some();
         let pace = seen.pace;
         seen.pods.insert(name.clone(), pod);
         if has_work {
@@ -214,16 +200,8 @@ impl Shared {
 
     /// As a kubelet, for one pod.
     fn look_at_pod(&self, name: &str) {
-        let (pod, is_orphan) = {
-            let seen = self.seen();
-            let pod = seen.pods.get(name).cloned();
-            (pod.clone(), pod.is_some_and(|pod| seen.is_orphan(&pod)))
-        };
+        let pod = self.seen().pods.get(name).cloned();
         let Some(mut pod) = pod else { return };
-        if is_orphan {
-            self.delete(name, &json!({"gracePeriodSeconds": 0}));
-            return;
-        }
         let Some(next) = next(&pod) else { return };
         match next {
             Next::Serve => pod_status::serve(&mut pod["status"]),

@@ -15,8 +15,8 @@ use trigpoint_speedtest::{Client, Summary};
 pub(super) struct Synthetic {
     /// Test as the operator of a fleet, whose token is in FILE: the station says in the
     /// tables that such a test is none of a user
-    #[arg(long, env = "TRIGPOINT_SYNTHETIC", value_name = "FILE")]
-    synthetic: Option<PathBuf>,
+    #[arg(id = "synthetic", long = "synthetic", env = "TRIGPOINT_SYNTHETIC", value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Where to leave the result as JSON, in Kubernetes /dev/termination-log
     #[arg(long, env = "TRIGPOINT_TERMINATION_LOG", value_name = "FILE", requires = "synthetic")]
     termination_log: Option<PathBuf>,
@@ -58,7 +58,7 @@ struct Outcome<'a> {
 impl Synthetic {
     /// The token to show, if this is such a test.
     pub(super) fn token(&self) -> Result<Option<String>, Failure> {
-        let Some(path) = &self.synthetic else { return Ok(None) };
+        let Some(path) = &self.token_file else { return Ok(None) };
         let read = || -> anyhow::Result<String> {
             let text = fs::read_to_string(path)
                 .with_context(|| format!("cannot read `{}`", path.display()))?;
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn an_address_of_the_clients_own_node_is_no_rewritten_one() {
         let test = Synthetic {
-            synthetic: None,
+            token_file: None,
             termination_log: None,
             node_addresses: vec!["192.0.2.12".parse().unwrap(), "2001:db8::12".parse().unwrap()],
         };
