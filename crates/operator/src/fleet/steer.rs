@@ -166,12 +166,24 @@ async fn change(client: &Client, fleet: &MeasurementFleet, spec: &Value) -> Resu
     let name = fleet.name_any();
     let namespace = fleet.namespace().unwrap_or_default();
     let fleets: Api<MeasurementFleet> = Api::namespaced(client.clone(), &namespace);
-    let patch = json!({"metadata": {"resourceVersion": fleet.resource_version()}, "spec": spec});
-    fleets
-        .patch(&name, &PatchParams::default(), &Patch::Merge(patch))
-        .await
-        .map(drop)
-        .map_err(|source| Unsaid::Api { what: format!("change the fleet `{name}`"), source })
+    let refused = |source| Unsaid::Api { what: format!("change the fleet `{name}`"), source };
+    let mut version = fleet.resource_version();
+    loop {
+        let patch = json!({"metadata": {"resourceVersion": version}, "spec": spec});
+        let answer = fleets.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await;
+        let conflict = match answer {
+            Ok(_) => return Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 => kube::Error::Api(status),
+            Err(other) => return Err(refused(other)),
+        };
+        // The operator writes status all the time; what the person has read is the spec,
+        // of which the generation tells.
+        let now = fleets.get(&name).await.map_err(refused)?;
+        if now.metadata.generation != fleet.metadata.generation {
+            return Err(refused(conflict));
+        }
+        version = now.resource_version();
+    }
 }
 
 /// Marks a node as drained, or no more.
