@@ -29,8 +29,12 @@ use wait::waits;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 const TRIGPOINT: &str = env!("CARGO_BIN_EXE_trigpoint");
+/// What is promised, and shown by the full form.
 const LIMIT_ON_DISK: Duration = Duration::from_secs(5);
 const LIMIT_ON_S3: Duration = Duration::from_secs(10);
+/// So much more does the short form allow: six tests beside a compactor that
+/// takes one of two processors say that something is broken, not how fast it is.
+const SLACK_OF_SHORT_FORM: u32 = 2;
 /// For what must come at all.
 const DEADLINE: Duration = Duration::from_mins(2);
 
@@ -38,8 +42,12 @@ fn is_full() -> bool {
     env::var_os("TRIGPOINT_PROVE").is_some_and(|form| form == "full")
 }
 
+fn within(limit: Duration) -> Duration {
+    if is_full() { limit } else { limit * SLACK_OF_SHORT_FORM }
+}
+
 #[test]
-fn a_test_is_in_the_tables_within_five_seconds_of_its_close() {
+fn a_test_is_in_the_tables_soon_after_its_close() {
     let tests = if is_full() { 50 } else { 5 };
     let directory = Directory::new();
     let place = Place::disk(&directory);
@@ -47,7 +55,7 @@ fn a_test_is_in_the_tables_within_five_seconds_of_its_close() {
     let waits = waits(&station, &place, 1, tests);
     station.stop();
     println!("on disk, empty tables: {waits}");
-    assert!(waits.slowest() < LIMIT_ON_DISK, "{waits}");
+    assert!(waits.slowest() < within(LIMIT_ON_DISK), "{waits}");
 }
 
 #[test]
@@ -79,6 +87,6 @@ fn a_test_is_soon_in_tables_with_a_long_history_that_are_compacted_meanwhile() {
              {merged} files merged meanwhile: {waits}"
         );
         assert!(merged > 0, "nothing was compacted on {name}");
-        assert!(waits.quantile(0.99) < limit, "on {name}: {waits}");
+        assert!(waits.quantile(0.99) < within(limit), "on {name}: {waits}");
     }
 }
