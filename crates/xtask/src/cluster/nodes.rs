@@ -13,6 +13,9 @@ use super::{control_groups, images, kubectl};
 
 /// A quiet machine takes ten seconds.
 const DEADLINE: Duration = Duration::from_mins(3);
+/// Where every kubelet listens for plugins of devices; no setting moves it.  Each
+/// removes that of another and takes its place, and ends if another was faster.
+const DEVICE_PLUGINS: &str = "/var/lib/kubelet/device-plugins/kubelet.sock";
 
 /// Starts every node's containerd and gives it the images of the cluster.
 pub(crate) fn start_containerd(
@@ -56,7 +59,11 @@ pub(crate) fn join(layout: &Layout, bin: &Path, processes: &mut Processes) -> Re
             format!("--node-ip={}", node.address),
         ];
         let name = format!("kubelet-{}", node.name);
+        let _ = fs::remove_file(DEVICE_PLUGINS);
         processes.start(&name, node.namespace, &bin.join("kubelet"), &arguments)?;
+        processes.until("a kubelet listens for plugins", DEADLINE, || {
+            Path::new(DEVICE_PLUGINS).exists()
+        })?;
         let arguments = [
             format!("--kubeconfig={}", layout.kubeconfig("kube-proxy").display()),
             format!("--hostname-override={}", node.name),
