@@ -10,6 +10,8 @@
 mod cluster;
 #[path = "kubernetes/collector.rs"]
 mod collector;
+#[path = "kubernetes/door.rs"]
+mod door;
 #[path = "kubernetes/faults.rs"]
 mod faults;
 #[path = "kubernetes/fleet.rs"]
@@ -20,6 +22,8 @@ mod gates;
 mod handoff;
 #[path = "kubernetes/install.rs"]
 mod install;
+#[path = "kubernetes/kill.rs"]
+mod kill;
 #[path = "kubernetes/lifecycle.rs"]
 mod lifecycle;
 #[path = "kubernetes/loss.rs"]

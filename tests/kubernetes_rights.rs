@@ -57,6 +57,8 @@ fn nothing_is_denied_and_every_right_is_used() {
         }
     }
     assert!(denied.is_empty(), "denied: {denied:#?}");
+    // Nothing is denied to who asks for nothing.
+    assert!(used.contains("nodes patch"), "no operator was at work: {used:#?}");
     // The short form does not come to everything.
     if std::env::var_os("TRIGPOINT_PROVE").is_none_or(|form| form != "full") {
         return;

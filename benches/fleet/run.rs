@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use trigpoint_process::duration;
 use trigpoint_testkit::cluster::{Kubelets, node, ours, prepare};
-use trigpoint_testkit::{ApiServer, Change, Directory, eventually};
+use trigpoint_testkit::{ApiServer, Change, Directory, eventually, merge};
 
 use super::figures::Figures;
 use super::process::Operator;
@@ -237,15 +237,4 @@ fn by_kind(writes: &[Change]) -> BTreeMap<String, usize> {
         *counts.entry(format!("{} {}", write.verb, write.resource)).or_default() += 1;
     }
     counts
-}
-
-fn merge(into: &mut Value, changes: &Value) {
-    match (into, changes) {
-        (Value::Object(into), Value::Object(changes)) => {
-            for (name, change) in changes {
-                merge(into.entry(name.clone()).or_insert(Value::Null), change);
-            }
-        }
-        (into, changes) => *into = changes.clone(),
-    }
 }

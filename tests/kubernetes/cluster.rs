@@ -27,6 +27,15 @@ pub(crate) struct Node {
     pub(crate) network: &'static str,
 }
 
+impl Node {
+    /// A program in the node's own network, which knows the way to every pod.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.network)).arg(program);
+        command
+    }
+}
+
 pub(crate) const NODES: [Node; 3] = [
     Node { name: "node1", address: "192.0.2.1", network: "localkube" },
     Node { name: "node2", address: "192.0.2.12", network: "knode2" },
@@ -73,6 +82,11 @@ impl Cluster {
     #[track_caller]
     pub(crate) fn trigpoint<const N: usize>(&self, arguments: [&str; N]) -> Finished {
         run(self.outside(trigpoint()).args(arguments), DEADLINE)
+    }
+
+    /// Where whoever comes is its administrator, by plain HTTP.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.join("administrator")
     }
 
     /// Gives the image another name on every node.

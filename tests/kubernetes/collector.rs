@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use trigpoint_testkit::{Process, eventually};
 
-use crate::cluster::{Cluster, DEADLINE, NODES, OUTSIDE_ADDRESS};
+use crate::cluster::{Cluster, DEADLINE, NODES, Node};
 use crate::faults::Paced;
 use crate::fleet::{Fleet, label_nodes};
 use crate::release::{NAMESPACE, Release, core, prepare, until_rows};
@@ -13,16 +13,20 @@ const ACCESS_KEY: &str = "test-access-key";
 const SECRET_KEY: &str = "test-secret-key";
 const PORT: u16 = 7070;
 
-/// A real S3 server outside of the cluster.
+/// Where the bucket is: pods come with addresses of their own, to which a node knows
+/// the way back.
+const BUCKET: Node = NODES[0];
+
+/// A real S3 server, which is no pod.
 fn bucket(cluster: &Cluster) -> Process {
     let executable = std::env::var_os("VERSITYGW").unwrap_or_else(|| {
         panic!("VERSITYGW names no S3 server: run this suite by `cargo xtask prove kubernetes`")
     });
     let root = cluster.directory.join("s3");
     std::fs::create_dir_all(root.join("lake")).unwrap();
-    let mut server = cluster.outside(executable);
+    let mut server = BUCKET.command(executable);
     server.env("ROOT_ACCESS_KEY", ACCESS_KEY).env("ROOT_SECRET_KEY", SECRET_KEY);
-    server.args(["--quiet", "--port", &format!("{OUTSIDE_ADDRESS}:{PORT}"), "posix"]).arg(root);
+    server.args(["--quiet", "--port", &format!("{}:{PORT}", BUCKET.address), "posix"]).arg(root);
     Process::start(&mut server)
 }
 
@@ -42,7 +46,7 @@ fn nothing_is_lost_when_collectors_die_and_move() {
             "lake": {"mode": "objectStore", "objectStore": {
                 "url": "s3://lake/tables",
                 "environment": {
-                    "AWS_ENDPOINT_URL": format!("http://{OUTSIDE_ADDRESS}:{PORT}"),
+                    "AWS_ENDPOINT_URL": format!("http://{}:{PORT}", BUCKET.address),
                     "AWS_ALLOW_HTTP": "true",
                     "AWS_REGION": "us-east-1",
                 },

@@ -56,7 +56,7 @@ pub(crate) fn kill_containers(node: Node) {
 
 /// Kills processes, and waits until they are gone.
 #[track_caller]
-fn kill(ids: impl IntoIterator<Item = u32>) {
+pub(crate) fn kill(ids: impl IntoIterator<Item = u32>) {
     let ids: Vec<u32> = ids.into_iter().collect();
     let mut command = Command::new("kill");
     command.arg("-KILL").args(ids.iter().map(u32::to_string));
@@ -116,9 +116,7 @@ impl Drop for Forbidden {
 }
 
 fn nft(node: Node, rule: &str) -> trigpoint_testkit::Finished {
-    let mut nft = Command::new("nsenter");
-    nft.arg(format!("--net=/run/netns/{}", node.network)).args(["nft", rule]);
-    run(&mut nft, DEADLINE)
+    run(node.command("nft").arg(rule), DEADLINE)
 }
 
 /// A line of 20 Mbit/s for each of so many people, in both directions: as fast as the

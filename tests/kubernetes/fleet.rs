@@ -4,13 +4,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trigpoint_testkit::eventually;
+use trigpoint_testkit::{eventually, merge};
 
 use crate::cluster::{Cluster, DEADLINE, IMAGE, NODES, Node};
-use crate::release::{NAMESPACE, merge};
+use crate::release::{NAMESPACE, Release};
+use crate::wait;
 
 pub(crate) const STATION: &str = "trigpoint.dev/station";
 const REVISION: &str = "station.trigpoint.node-restriction.kubernetes.io/revision";
+
+/// Between two looks: the API server shares two processors with all that is looked at.
+const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) struct Fleet<'c> {
     pub(crate) cluster: &'c Cluster,
@@ -78,6 +82,17 @@ impl<'c> Fleet<'c> {
         self.cluster.delete(&self.path());
     }
 
+    /// As the restore of a backup without statuses does.
+    #[track_caller]
+    pub(crate) fn wipe_statuses(&self) {
+        let nodes = self.cluster.list(&format!("{}/measurementnodes", self.ours()));
+        let names = nodes.iter().map(|node| node["metadata"]["name"].as_str().unwrap());
+        let nodes = names.map(|name| format!("{}/measurementnodes/{name}", self.ours()));
+        for path in nodes.chain([self.path()]) {
+            self.cluster.change(&format!("{path}/status"), &json!({"status": Value::Null}));
+        }
+    }
+
     /// Waits until every node that qualifies has the wanted revision; its name.
     #[track_caller]
     pub(crate) fn until_up_to_date(&self, nodes: usize) -> String {
@@ -98,6 +113,7 @@ impl<'c> Fleet<'c> {
         let mut last = Value::Null;
         let found = catch_unwind(AssertUnwindSafe(|| {
             eventually(DEADLINE, what, || {
+                wait(PAUSE);
                 last = self.object();
                 look(&last)
             })
@@ -170,6 +186,16 @@ fn remove_nulls(value: &mut Value) {
         members.retain(|_, member| !member.is_null());
         members.values_mut().for_each(remove_nulls);
     }
+}
+
+/// The release, and a fleet that is up to date on every node; its revision.
+#[track_caller]
+pub(crate) fn install(cluster: &Cluster) -> (Release<'_>, Fleet<'_>, String) {
+    let release = Release::install(cluster, &json!({}));
+    label_nodes(cluster);
+    let fleet = Fleet::create(cluster, NAMESPACE, "stations", &json!({}));
+    let revision = fleet.until_up_to_date(NODES.len());
+    (release, fleet, revision)
 }
 
 /// Gives every node our label.

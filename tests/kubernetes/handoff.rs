@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, IMAGE, NEXT_IMAGE, NODES};
 use crate::faults::Paced;
-use crate::fleet::{Fleet, Times, label_nodes};
+use crate::fleet::{self, Fleet, Times};
 use crate::full;
-use crate::release::{NAMESPACE, Release, until_rows};
+use crate::release::until_rows;
 use crate::sessions::{Away, Clients, expect_unharmed};
 
 /// Three in the short form, and beyond twenty in full.
@@ -20,11 +20,8 @@ fn rollouts() -> usize {
 #[test]
 fn no_session_is_harmed_by_a_handoff() {
     let cluster = Cluster::find();
-    let release = Release::install(&cluster, &json!({}));
+    let (release, fleet, mut revision) = fleet::install(&cluster);
     cluster.tag_image(NEXT_IMAGE);
-    label_nodes(&cluster);
-    let fleet = Fleet::create(&cluster, NAMESPACE, "stations", &json!({}));
-    let mut revision = fleet.until_up_to_date(NODES.len());
     let addresses: Vec<String> = NODES.iter().map(|node| fleet.address(*node)).collect();
     let _lines = Paced::lines(addresses.len());
     let clients = Clients::start(&cluster, "handoff", &addresses);

@@ -1,38 +1,25 @@
 //! From nothing to rows, by the charts.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use trigpoint_testkit::eventually;
 
 use crate::cluster::{Cluster, DEADLINE, NODES, OUTSIDE_ADDRESS};
-use crate::fleet::{Fleet, label_nodes};
-use crate::release::{NAMESPACE, Release, until_rows};
-use crate::sessions;
+use crate::release::NAMESPACE;
+use crate::{fleet, sessions};
 
 #[test]
 fn a_fleet_is_installed_and_measures() {
     let cluster = Cluster::find();
-    let release = Release::install(&cluster, &json!({}));
-    label_nodes(&cluster);
-    let fleet = Fleet::create(&cluster, NAMESPACE, "stations", &json!({}));
-    let revision = fleet.until_up_to_date(NODES.len());
+    let (release, fleet, revision) = fleet::install(&cluster);
     for node in NODES {
         let name = format!("installed-{}", node.name);
         let session = sessions::one(&cluster, &fleet.address(node), &name);
         assert!(session.is_whole(), "{session:?}");
-        let sql = format!(
-            "SELECT direction, machine, revision, client_ip FROM \
-             (SELECT *, unnest(client_metadata) AS said FROM speed_tests) \
-             WHERE said['name'] = 'session' AND said['value'] = '{name}'"
-        );
-        until_rows(&release, "both rows", &sql, |rows| {
-            (rows.len() == 2).then(|| {
-                for row in rows {
-                    assert_eq!(row["machine"], node.name, "{row}");
-                    assert_eq!(row["revision"], revision.as_str(), "{row}");
-                    assert_eq!(row["client_ip"], OUTSIDE_ADDRESS, "{row}");
-                }
-            })
-        });
+        for row in release.until_both_rows(&name, "machine, revision, client_ip") {
+            assert_eq!(row["machine"], node.name, "{row}");
+            assert_eq!(row["revision"], revision.as_str(), "{row}");
+            assert_eq!(row["client_ip"], OUTSIDE_ADDRESS, "{row}");
+        }
     }
     for pod in fleet.pods() {
         expect_no_token_of_the_api_server(&pod);
@@ -43,15 +30,9 @@ fn a_fleet_is_installed_and_measures() {
         tries += 1;
         let name = format!("arm-{tries}");
         assert!(sessions::one(&cluster, &fleet.address(NODES[0]), &name).is_whole());
-        let sql = format!(
-            "SELECT arm FROM (SELECT arm, unnest(client_metadata) AS said FROM speed_tests) \
-             WHERE said['name'] = 'session' AND said['value'] = '{name}'"
-        );
-        let arm = until_rows(&release, "both rows", &sql, |rows| {
-            (rows.len() == 2).then(|| rows[0]["arm"].clone())
-        });
-        assert!(arm.is_null() || arm == "stable", "{arm}");
-        (arm == "stable").then_some(())
+        let arm = &release.until_both_rows(&name, "arm")[0]["arm"];
+        assert!(arm.is_null() || *arm == "stable", "{arm}");
+        (*arm == "stable").then_some(())
     });
     let test = cluster.helm(["test", "trigpoint", "--namespace", NAMESPACE, "--timeout", "3m"]);
     test.expect_code(0);

@@ -7,17 +7,14 @@ use trigpoint_testkit::eventually;
 
 use crate::cluster::{Cluster, DEADLINE, NODES};
 use crate::faults::Paced;
-use crate::fleet::{Fleet, label_nodes};
-use crate::release::{NAMESPACE, Release, core, ready_operators, until_rows};
+use crate::fleet::{self, Fleet};
+use crate::release::{NAMESPACE, core, ready_operators, until_rows};
 use crate::sessions::{self, Clients, expect_unharmed};
 
 #[test]
 fn stations_and_tables_stay_whatever_becomes_of_the_release() {
     let cluster = Cluster::find();
-    let mut release = Release::install(&cluster, &json!({}));
-    label_nodes(&cluster);
-    let fleet = Fleet::create(&cluster, NAMESPACE, "stations", &json!({}));
-    let revision = fleet.until_up_to_date(NODES.len());
+    let (mut release, fleet, revision) = fleet::install(&cluster);
     let stations = running(&fleet);
     let measure = |name: &str| {
         let session = sessions::one(&cluster, &fleet.address(NODES[1]), name);
@@ -53,10 +50,7 @@ fn stations_and_tables_stay_whatever_becomes_of_the_release() {
 #[test]
 fn a_new_certificate_harms_no_test() {
     let cluster = Cluster::find();
-    let release = Release::install(&cluster, &json!({}));
-    label_nodes(&cluster);
-    let fleet = Fleet::create(&cluster, NAMESPACE, "stations", &json!({}));
-    fleet.until_up_to_date(NODES.len());
+    let (release, fleet, _) = fleet::install(&cluster);
     let stations = running(&fleet);
     let addresses: Vec<String> = NODES.iter().map(|node| fleet.address(*node)).collect();
     let _lines = Paced::lines(addresses.len());
@@ -64,8 +58,7 @@ fn a_new_certificate_harms_no_test() {
     let secret = core("secrets/trigpoint-tls");
     let before = cluster.get(&secret).unwrap();
     cluster.delete(&secret);
-    // It is looked for whenever something changes, and every five minutes.
-    fleet.change(&json!({"rollout": {"minReady": "1s"}}));
+    // It is looked for every minute.
     let after = eventually(DEADLINE, "another certificate", || cluster.get(&secret));
     assert_ne!(after["data"]["tls.crt"], before["data"]["tls.crt"]);
     assert_eq!(after["data"]["ca.crt"], before["data"]["ca.crt"]);

@@ -5,8 +5,8 @@ use trigpoint_testkit::eventually;
 
 use crate::cluster::{Cluster, DEADLINE, NEXT_IMAGE, NODES, Node};
 use crate::faults::{Forbidden, Killed, Paced, kill_containers, link};
-use crate::fleet::{Fleet, STATION, label_nodes};
-use crate::release::{NAMESPACE, PRIVILEGED, Release, until_rows};
+use crate::fleet::{self, Fleet, STATION, label_nodes};
+use crate::release::{PRIVILEGED, Release};
 use crate::sessions::{self, Clients, expect_unharmed};
 
 /// The one that fails; the tables are on another.
@@ -15,10 +15,7 @@ const LOST: Node = NODES[2];
 #[test]
 fn tests_go_on_while_the_kubelet_is_away() {
     let cluster = Cluster::find();
-    let release = Release::install(&cluster, &json!({}));
-    label_nodes(&cluster);
-    let fleet = Fleet::create(&cluster, NAMESPACE, "stations", &json!({}));
-    fleet.until_up_to_date(NODES.len());
+    let (release, fleet, _) = fleet::install(&cluster);
     let before = fleet.pod(LOST.name).unwrap();
     let _lines = Paced::lines(1);
     let clients = Clients::start(&cluster, "kubelet", &[fleet.address(LOST)]);
@@ -76,19 +73,13 @@ fn a_rollout_goes_on_without_a_node_that_is_lost_and_its_rows_arrive_once_it_is_
     link(LOST, "up");
     kubelet.start_again(&cluster);
     fleet.until_up_to_date(NODES.len());
-    let sql = "SELECT direction FROM \
-               (SELECT direction, unnest(client_metadata) AS said FROM speed_tests) \
-               WHERE said['name'] = 'session' AND said['value'] = 'kept'";
-    until_rows(&release, "the rows that were kept", sql, |rows| (rows.len() == 2).then_some(()));
+    release.until_both_rows("kept", "direction");
 }
 
 #[test]
 fn a_node_that_is_registered_again_is_another_node() {
     let cluster = Cluster::find();
-    let _release = Release::install(&cluster, &json!({}));
-    label_nodes(&cluster);
-    let fleet = Fleet::create(&cluster, NAMESPACE, "stations", &json!({}));
-    fleet.until_up_to_date(NODES.len());
+    let (_release, fleet, _) = fleet::install(&cluster);
     let path = format!("/api/v1/nodes/{}", LOST.name);
     let before = cluster.get(&path).unwrap()["metadata"]["uid"].clone();
     let kubelet = Killed::now(&cluster, &format!("kubelet-{}", LOST.name));

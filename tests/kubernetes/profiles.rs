@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::cluster::{Cluster, NODES, OUTSIDE_ADDRESS};
 use crate::fleet::{Fleet, label_nodes};
-use crate::release::{PRIVILEGED, Release, until_rows};
+use crate::release::{PRIVILEGED, Release};
 use crate::sessions;
 
 /// Nodes' own ports, and nodes' own network: the client's address survives in both, as
@@ -28,20 +28,11 @@ fn a_station_is_reached_by_the_nodes_own_ports_and_network() {
             let session = format!("{name}-{}", node.name);
             let tested = sessions::one(&cluster, &fleet.address(node), &session);
             assert!(tested.is_whole(), "{tested:?}");
-            let sql = format!(
-                "SELECT machine, revision, client_ip FROM \
-                 (SELECT *, unnest(client_metadata) AS said FROM speed_tests) \
-                 WHERE said['name'] = 'session' AND said['value'] = '{session}'"
-            );
-            until_rows(&release, "both rows", &sql, |rows| {
-                (rows.len() == 2).then(|| {
-                    for row in rows {
-                        assert_eq!(row["machine"], node.name, "{row}");
-                        assert_eq!(row["revision"], revision.as_str(), "{row}");
-                        assert_eq!(row["client_ip"], OUTSIDE_ADDRESS, "{row}");
-                    }
-                })
-            });
+            for row in release.until_both_rows(&session, "machine, revision, client_ip") {
+                assert_eq!(row["machine"], node.name, "{row}");
+                assert_eq!(row["revision"], revision.as_str(), "{row}");
+                assert_eq!(row["client_ip"], OUTSIDE_ADDRESS, "{row}");
+            }
         }
         // The nodes are free for the next.
         fleet.delete();

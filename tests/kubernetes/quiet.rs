@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use trigpoint_testkit::eventually;
 
 use crate::cluster::{Cluster, NODES};
 use crate::faults::{Killed, Paced};
-use crate::fleet::{Fleet, label_nodes};
-use crate::release::{NAMESPACE, Release, ready_operators};
+use crate::fleet;
+use crate::release::ready_operators;
 use crate::sessions::{Clients, expect_unharmed};
 use crate::{full, wait};
 
@@ -19,10 +19,7 @@ const COLLECTOR: &str = "system:serviceaccount:trigpoint:trigpoint-collector";
 #[test]
 fn nothing_is_written_while_nothing_happens() {
     let cluster = Cluster::find();
-    let _release = Release::install(&cluster, &json!({}));
-    label_nodes(&cluster);
-    let fleet = Fleet::create(&cluster, NAMESPACE, "stations", &json!({}));
-    fleet.until_up_to_date(NODES.len());
+    let (_release, _fleet, _) = fleet::install(&cluster);
     // What follows the end of a rollout: Events, the last status.
     wait(Duration::from_secs(10));
     let before = cluster.audit().len();
@@ -53,10 +50,7 @@ fn nothing_is_written_while_nothing_happens() {
 #[test]
 fn tests_go_on_without_an_api_server_and_there_is_no_burst_afterwards() {
     let cluster = Cluster::find();
-    let release = Release::install(&cluster, &json!({}));
-    label_nodes(&cluster);
-    let fleet = Fleet::create(&cluster, NAMESPACE, "stations", &json!({}));
-    fleet.until_up_to_date(NODES.len());
+    let (release, fleet, _) = fleet::install(&cluster);
     let addresses: Vec<String> = NODES.iter().map(|node| fleet.address(*node)).collect();
     let _lines = Paced::lines(addresses.len());
     let clients = Clients::start(&cluster, "outage", &addresses);

@@ -1,7 +1,7 @@
 //! The charts, installed as an operator of a network would.
 
 use serde_json::{Value, json};
-use trigpoint_testkit::eventually;
+use trigpoint_testkit::{eventually, merge};
 
 use crate::cluster::{Cluster, DEADLINE, NODES};
 
@@ -78,6 +78,16 @@ impl<'c> Release<'c> {
     pub(crate) fn set(&mut self, changes: &Value) {
         merge(&mut self.values, changes);
         self.upgrade();
+    }
+
+    /// Waits until a session has both rows: what they have in these columns.
+    #[track_caller]
+    pub(crate) fn until_both_rows(&self, session: &str, columns: &str) -> Vec<Value> {
+        let sql = format!(
+            "SELECT {columns} FROM (SELECT *, unnest(client_metadata) AS said FROM speed_tests) \
+             WHERE said['name'] = 'session' AND said['value'] = '{session}'"
+        );
+        until_rows(self, "both rows", &sql, |rows| (rows.len() == 2).then(|| rows.to_vec()))
     }
 
     /// What the query service answers a researcher outside of the cluster.
@@ -207,15 +217,4 @@ pub(crate) fn until_rows<T>(
         })
     }));
     found.unwrap_or_else(|_| panic!("not so: {what}; {sql} answers last {last:?}"))
-}
-
-pub(crate) fn merge(into: &mut Value, changes: &Value) {
-    match (into, changes) {
-        (Value::Object(into), Value::Object(changes)) => {
-            for (name, change) in changes {
-                merge(into.entry(name.clone()).or_insert(Value::Null), change);
-            }
-        }
-        (into, changes) => *into = changes.clone(),
-    }
 }

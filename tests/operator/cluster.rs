@@ -11,7 +11,7 @@ use trigpoint_testkit::cluster::pod_status::{self, is_ending};
 use trigpoint_testkit::cluster::{
     COMPONENT, REVISION, REVISION_LABEL as LABEL, core, node, ours, prepare,
 };
-use trigpoint_testkit::{ApiServer, Directory, eventually};
+use trigpoint_testkit::{ApiServer, Directory, eventually, merge};
 
 const SITE: &str = "topology.kubernetes.io/zone";
 
@@ -540,15 +540,4 @@ fn daemon_sets(revision: &str) -> String {
 
 fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap()
-}
-
-pub(crate) fn merge(into: &mut Value, changes: &Value) {
-    match (into, changes) {
-        (Value::Object(into), Value::Object(changes)) => {
-            for (name, change) in changes {
-                merge(into.entry(name.clone()).or_insert(Value::Null), change);
-            }
-        }
-        (into, changes) => *into = changes.clone(),
-    }
 }

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use trigpoint_operator::fleet::Word;
 use trigpoint_operator::{Answering, Gates, Settings};
-use trigpoint_testkit::Directory;
+use trigpoint_testkit::{Directory, merge};
 use trigpoint_wire::gate::{MeasureRequest, MeasureResponse, Verdict};
 
-use crate::cluster::{Cluster, merge};
+use crate::cluster::Cluster;
 use crate::running::{Door, Running, certificates, settings};
 use crate::{is_up_to_date, three_more_rounds, until};
 

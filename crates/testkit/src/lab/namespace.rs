@@ -24,6 +24,11 @@ impl Namespace {
         namespace
     }
 
+    /// One that somebody else has made, as `cargo xtask cluster` does.
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned() }
+    }
+
     /// Its name, as `ip` knows it.
     pub fn name(&self) -> &str {
         &self.name
