@@ -31,8 +31,9 @@ const AUTHORITY: TimeDelta = TimeDelta::days(365);
 const SERVER: TimeDelta = TimeDelta::days(30);
 /// How long every station has had a new authority before it issues.
 const HEAD_START: TimeDelta = TimeDelta::days(1);
-/// Between two looks.
-const PERIOD: TimeDelta = TimeDelta::minutes(10);
+/// Between two looks: how long a Secret that somebody deleted is missed.  A watch would
+/// want the right to read every Secret of the namespace.
+const PERIOD: TimeDelta = TimeDelta::minutes(1);
 
 const CERTIFICATE: &str = "tls.crt";
 const KEY: &str = "tls.key";
