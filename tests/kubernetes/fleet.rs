@@ -11,7 +11,7 @@ use crate::release::{NAMESPACE, Release};
 use crate::wait;
 
 pub(crate) const STATION: &str = "trigpoint.dev/station";
-const REVISION: &str = "station.trigpoint.node-restriction.kubernetes.io/revision";
+pub(crate) const REVISION: &str = "station.trigpoint.node-restriction.kubernetes.io/revision";
 
 /// Between two looks: the API server shares two processors with all that is looked at.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use trigpoint_testkit::{eventually, merge};
 
 use crate::cluster::{Cluster, DEADLINE, NODES};
+use crate::fleet::{REVISION, STATION};
 
 pub(crate) const NAMESPACE: &str = "trigpoint";
 /// Where pods may use the nodes' own ports and network.
@@ -134,27 +135,32 @@ pub(crate) fn prepare(cluster: &Cluster) {
 
 /// Nothing of an earlier test, whatever became of it.
 fn remove_remains(cluster: &Cluster) {
+    let uninstall = |name: &str, namespace: &str| {
+        cluster
+            .helm(["uninstall", name, "--namespace", namespace, "--ignore-not-found", "--wait"])
+            .expect_code(0);
+    };
+    uninstall("trigpoint", NAMESPACE);
+    // Nobody is there now who would take the fleet's labels from the nodes.
     let fleets = "/apis/trigpoint.dev/v1alpha1/measurementfleets";
     let fleets = cluster.get(fleets).map(|list| list["items"].clone()).unwrap_or_default();
     for fleet in fleets.as_array().into_iter().flatten() {
         let metadata = &fleet["metadata"];
-        cluster.delete(&format!(
+        let path = format!(
             "/apis/trigpoint.dev/v1alpha1/namespaces/{}/measurementfleets/{}",
             metadata["namespace"].as_str().unwrap(),
             metadata["name"].as_str().unwrap(),
-        ));
+        );
+        cluster.change(&path, &json!({"metadata": {"finalizers": null}}));
+        cluster.delete(&path);
     }
-    for (name, namespace) in [("trigpoint", NAMESPACE), ("trigpoint-crds", "default")] {
-        cluster
-            .helm(["uninstall", name, "--namespace", namespace, "--ignore-not-found", "--wait"])
-            .expect_code(0);
-    }
+    uninstall("trigpoint-crds", "default");
     for namespace in [NAMESPACE, PRIVILEGED] {
         cluster.delete(&format!("/api/v1/namespaces/{namespace}"));
     }
     cluster.delete("/api/v1/persistentvolumes/tables");
     for node in NODES {
-        for label in ["trigpoint.dev/station", "canary"] {
+        for label in [STATION, REVISION, "canary"] {
             cluster.label_node(node.name, label, &Value::Null);
         }
     }

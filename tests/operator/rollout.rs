@@ -1,12 +1,14 @@
 //! How a fleet comes about and changes.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use trigpoint_operator::fleet::Word;
 use trigpoint_testkit::Directory;
 
 use crate::cluster::Cluster;
 use crate::running::Running;
 use crate::{is_up_to_date, three_more_rounds, until};
+
+const REVISION: &str = "trigpoint.dev/revision";
 
 #[test]
 fn a_fleet_comes_to_every_node_that_it_selects_and_then_is_quiet() {
@@ -80,6 +82,20 @@ fn a_new_image_goes_from_node_to_node_and_no_node_ever_has_two_stations() {
     for reason in ["RolloutStarted", "Claimed", "Verified", "Promoted"] {
         assert!(events.contains(&reason.to_owned()), "{reason} is not in {events:?}");
     }
+    // What proved the first revision goes with it, in two requests for however many nodes.
+    until(&mut cluster, "its probes and tests are gone", |cluster| {
+        let pods = cluster.get_core("pods");
+        let is_of = |revision: &str| {
+            let has = |pod: &&Value| pod["metadata"]["labels"][REVISION] == revision;
+            pods["items"].as_array().unwrap().iter().filter(has).count()
+        };
+        // Of the second: a station, a probe and a test on each node.
+        (is_of(&before) == 0 && is_of(&after) == 9).then_some(())
+    });
+    let mut deletions = operator.door().seen();
+    deletions.retain(|change| change.starts_with("DELETE") && change.contains("/pods"));
+    let all = "DELETE /api/v1/namespaces/measurement/pods 200";
+    assert_eq!(deletions, [all, all]);
 }
 
 /// Two nodes at each of two sites, of which a change may take that many.

@@ -1,13 +1,15 @@
 //! What is kept in order beside the rollout: the Service, probes and tests that
 //! nobody needs any more, records of nodes that are long gone.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use k8s_openapi::api::core::v1::{Pod, Service};
-use kube::ResourceExt as _;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt as _};
 use serde_json::Value;
 use trigpoint_crd::MeasurementNode;
-use trigpoint_rollout::Ledger;
+use trigpoint_rollout::{Ledger, Revision};
 
 use crate::act::Actor;
 use crate::error::Stop;
@@ -16,8 +18,10 @@ use crate::observed::pod::{OneShot, created_at, one_shot, revision};
 use crate::observed::self_test;
 use crate::{ledger, names, render, selector, synthetic};
 
-/// For so long people can look at what became of a node.
+/// For so long people can look at what became of a node, and at a test.
 const KEPT: TimeDelta = TimeDelta::hours(24);
+/// Of a pod that has ended; one that cannot start is pending for ever.
+const HAS_ENDED: &str = "status.phase!=Pending,status.phase!=Running,status.phase!=Unknown";
 
 impl Actor<'_> {
     /// Makes the fleet's Service as the fleet says, over whatever a person made of
@@ -50,8 +54,29 @@ impl Actor<'_> {
 
     /// Deletes what has served its purpose.
     pub(crate) async fn tidy(&self) -> Result<(), Stop> {
+        let evidence: BTreeSet<Revision> = self
+            .view
+            .pods
+            .iter()
+            .filter(|pod| self.is_evidence(pod))
+            .map(|pod| revision(pod))
+            .collect();
+        let mut together = BTreeSet::new();
         for pod in self.view.pods.iter().filter(|pod| self.is_waste(pod)) {
-            self.delete(pod.as_ref()).await?;
+            let revision = revision(pod);
+            match component(pod) {
+                Some(component @ (names::PROBE | names::SELF_TEST))
+                    if self.is_former(&revision)
+                        && has_ended(pod)
+                        && !evidence.contains(&revision) =>
+                {
+                    together.insert((component, revision));
+                }
+                _ => self.delete(pod.as_ref()).await?,
+            }
+        }
+        for (component, revision) in together {
+            self.delete_ended(component, &revision).await?;
         }
         let (ledger, _) = ledger::read(self.view.ledger.as_deref())?;
         for record in &self.view.records {
@@ -61,6 +86,30 @@ impl Actor<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Deletes all that have ended of a component of a revision, in one write however
+    /// many nodes there are.
+    async fn delete_ended(&self, component: &str, revision: &Revision) -> Result<(), Stop> {
+        self.hands.turn("deletecollection Pod").await?;
+        let labels = format!(
+            "{}={},{}={component},{}={revision}",
+            names::FLEET,
+            self.view.fleet.name_any(),
+            names::COMPONENT,
+            names::REVISION,
+        );
+        let which = ListParams::default().labels(&labels).fields(HAS_ENDED);
+        let pods: Api<Pod> = self.hands.api(&self.view.namespace());
+        pods.delete_collection(&DeleteParams::default(), &which)
+            .await
+            .map(drop)
+            .map_err(|source| Stop::of(format!("delete each {component} of `{revision}`"), source))
+    }
+
+    /// No node has that revision, or is about to.
+    fn is_former(&self, revision: &Revision) -> bool {
+        !self.view.daemon_sets.iter().any(|set| set.name_any() == revision.as_str())
     }
 
     /// The fleet does not select the node any more, and has nothing there: the record
@@ -82,7 +131,8 @@ impl Actor<'_> {
     /// would only find the same, until facts are found out again anyway.
     fn is_evidence(&self, test: &Pod) -> bool {
         let recheck = self.view.fleet.spec.qualification.recheck.0;
-        self_test::rewritten(test) == Some(true)
+        component(test) == Some(names::SELF_TEST)
+            && self_test::rewritten(test) == Some(true)
             && self.is_of_present_node(test)
             && created_at(test) + recheck > self.now
     }
@@ -92,11 +142,11 @@ impl Actor<'_> {
         node_uid.is_some_and(|uid| self.view.has_node(uid))
     }
 
-    /// A test of a pod that is gone, or a probe of a revision that no node has or
-    /// is to have, or a sample that is not the last one.
+    /// A test of a pod that is gone, or a probe, of a revision that no node has or is
+    /// to have, or a sample that is not the last one.
     fn is_waste(&self, pod: &Pod) -> bool {
         let view = self.view;
-        let component = pod.labels().get(names::COMPONENT).map(String::as_str);
+        let component = component(pod);
         if pod.metadata.deletion_timestamp.is_some() {
             return false;
         }
@@ -110,16 +160,24 @@ impl Actor<'_> {
             Some(names::SELF_TEST) => {
                 let tested = pod.labels().get(names::TESTED_POD);
                 let is_gone = tested.is_none_or(|uid| view.pod(uid).is_none());
-                is_gone && !self.is_evidence(pod)
+                // Where a station was replaced by one of the same revision.
+                let is_old = created_at(pod) + KEPT <= self.now;
+                is_gone && (is_old || self.is_former(&revision(pod))) && !self.is_evidence(pod)
             }
-            Some(names::PROBE) => {
-                let revision = revision(pod);
-                !view.daemon_sets.iter().any(|set| set.name_any() == revision.as_str())
-                    || !self.is_of_present_node(pod)
-            }
+            Some(names::PROBE) => self.is_former(&revision(pod)) || !self.is_of_present_node(pod),
             _ => false,
         }
     }
+}
+
+fn component(pod: &Pod) -> Option<&str> {
+    pod.labels().get(names::COMPONENT).map(String::as_str)
+}
+
+/// As [`HAS_ENDED`] asks.
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 /// Whether everything that is wanted is in what is found; a server adds defaults
