@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use trigpoint_testkit::{eventually, run};
 
@@ -30,21 +30,38 @@ impl Killed {
         Self { name: name.to_owned(), network, arguments }
     }
 
-    pub(crate) fn start_again(self, cluster: &Cluster) {
+    /// A kubelet, until it has told of its node.
+    #[track_caller]
+    pub(crate) fn start_kubelet_again(self, cluster: &Cluster, node: Node) {
+        let path =
+            format!("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{}", node.name);
+        let told = || cluster.get(&path).map(|lease| lease["spec"]["renewTime"].clone());
+        let before = told();
+        self.start_again(cluster, || told().is_some_and(|time| Some(time) != before));
+    }
+
+    /// As who looks after services does: once more if it ends, until it is up.
+    #[track_caller]
+    pub(crate) fn start_again(self, cluster: &Cluster, mut is_up: impl FnMut() -> bool) {
+        let mut child = self.start(cluster);
+        eventually(DEADLINE, &format!("`{}` is up again", self.name), || {
+            if child.try_wait().unwrap().is_some() {
+                child = self.start(cluster);
+            }
+            is_up().then_some(())
+        });
+    }
+
+    fn start(&self, cluster: &Cluster) -> Child {
         let log = File::options().append(true).open(cluster.log(&self.name)).unwrap();
         let network = self.network.as_raw_fd();
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/proc/{}/fd/{network}", std::process::id()));
         command.args(&self.arguments).stdin(Stdio::null()).process_group(0);
         command.stdout(log.try_clone().unwrap()).stderr(log);
-        #[expect(clippy::zombie_processes, reason = "it outlives the test, as the cluster does")]
         let child = command.spawn().unwrap();
         cluster.record(&self.name, child.id());
-        // nsenter becomes what it starts, which needs the file until then.
-        eventually(DEADLINE, "it is started", || {
-            let command = fs::read_to_string(format!("/proc/{}/cmdline", child.id())).ok()?;
-            command.starts_with(&self.arguments[0]).then_some(())
-        });
+        child
     }
 }
 
@@ -102,7 +119,7 @@ impl Forbidden {
     pub(crate) fn port(node: Node, port: u16) -> Self {
         let rule = format!(
             "table inet test {{ chain forward {{ type filter hook forward priority -10; \
-             tcp dport {port} drop; }} }}"
+             tcp dport {port} drop; }}; }}"
         );
         nft(node, &rule).expect_code(0);
         Self { node }

@@ -6,7 +6,7 @@ use trigpoint_testkit::eventually;
 use crate::cluster::{Cluster, DEADLINE, NEXT_IMAGE, NODES, Node};
 use crate::faults::{Forbidden, Killed, Paced, kill_containers, link};
 use crate::fleet::{self, Fleet, STATION, label_nodes};
-use crate::release::{PRIVILEGED, Release};
+use crate::release::{NAMESPACE, Release};
 use crate::sessions::{self, Clients, expect_unharmed};
 
 /// The one that fails; the tables are on another.
@@ -22,8 +22,8 @@ fn tests_go_on_while_the_kubelet_is_away() {
     let kubelet = Killed::now(&cluster, &format!("kubelet-{}", LOST.name));
     let containerd = Killed::now(&cluster, &format!("containerd-{}", LOST.name));
     fleet.until("sessions go on", |_| (clients.finished() >= 5).then_some(()));
-    containerd.start_again(&cluster);
-    kubelet.start_again(&cluster);
+    containerd.start_again(&cluster, || true);
+    kubelet.start_kubelet_again(&cluster, LOST);
     let finished = clients.finished();
     fleet.until("sessions go on", |_| (clients.finished() >= finished + 5).then_some(()));
     let sessions = clients.stop();
@@ -38,19 +38,8 @@ fn a_rollout_goes_on_without_a_node_that_is_lost_and_its_rows_arrive_once_it_is_
     let release = Release::install(&cluster, &json!({}));
     cluster.tag_image(NEXT_IMAGE);
     label_nodes(&cluster);
-    // What is measured survives the pod on the node's disk.
-    let spool = cluster.directory.join("spool");
-    let spool = json!({"hostPath": spool});
-    let fleet = Fleet::create(
-        &cluster,
-        PRIVILEGED,
-        "stations",
-        &json!({
-            "spool": spool,
-            "network": {"profile": "hostPort", "service": null, "ports": {"ndt7": 8180, "ndt7Tls": 8543}},
-            "rollout": {"maxLost": 1, "nodeDeadline": "1m"},
-        }),
-    );
+    let rollout = json!({"maxLost": 1, "nodeDeadline": "1m"});
+    let fleet = Fleet::create(&cluster, NAMESPACE, "stations", &json!({"rollout": rollout}));
     fleet.until_up_to_date(NODES.len());
     // The collector is out of the node's reach, so that rows stay in its spool.
     let collector = Forbidden::port(LOST, 9400);
@@ -71,7 +60,7 @@ fn a_rollout_goes_on_without_a_node_that_is_lost_and_its_rows_arrive_once_it_is_
     });
 
     link(LOST, "up");
-    kubelet.start_again(&cluster);
+    kubelet.start_kubelet_again(&cluster, LOST);
     fleet.until_up_to_date(NODES.len());
     release.until_both_rows("kept", "direction");
 }
@@ -84,11 +73,12 @@ fn a_node_that_is_registered_again_is_another_node() {
     let before = cluster.get(&path).unwrap()["metadata"]["uid"].clone();
     let kubelet = Killed::now(&cluster, &format!("kubelet-{}", LOST.name));
     cluster.delete(&path);
-    fleet.until("the loss is told", |_| {
+    fleet.until("the loss is told, and counted", |object| {
         let running = fleet.node_condition(LOST.name, "Running");
-        (running["reason"] == "NodeVanished").then_some(())
+        let is_counted = object["status"]["nodes"]["lost"] == 1;
+        (running["reason"] == "NodeVanished" && is_counted).then_some(())
     });
-    kubelet.start_again(&cluster);
+    kubelet.start_kubelet_again(&cluster, LOST);
     let after = eventually(DEADLINE, "the node is registered again", || cluster.get(&path));
     assert_ne!(after["metadata"]["uid"], before);
     cluster.label_node(LOST.name, STATION, &"true".into());

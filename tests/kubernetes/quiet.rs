@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use trigpoint_testkit::eventually;
 
 use crate::cluster::{Cluster, NODES};
 use crate::faults::{Killed, Paced};
@@ -60,10 +59,7 @@ fn tests_go_on_without_an_api_server_and_there_is_no_burst_afterwards() {
     let without = clients.finished();
     assert!(without >= NODES.len(), "no session ended in {:?}", start.elapsed());
     let before = cluster.audit().len();
-    server.start_again(&cluster);
-    eventually(crate::cluster::DEADLINE, "the API server is back", || {
-        (cluster.kubectl(["get", "--raw=/readyz"]).code() == Some(0)).then_some(())
-    });
+    server.start_again(&cluster, || cluster.kubectl(["get", "--raw=/readyz"]).code() == Some(0));
     fleet.until("an operator is ready", |_| (ready_operators(&cluster) > 0).then_some(()));
     wait(Duration::from_secs(30));
     let sessions = clients.stop();
