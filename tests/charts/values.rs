@@ -96,6 +96,7 @@ fn a_wrong_value_is_refused_with_its_place() {
             "/networkPolicy/clusterRanges/0",
         ),
         (json!({"networkPolicy": {"apiServerPorts": [0]}}), "/networkPolicy/apiServerPorts/0"),
+        (json!({"networkPolicy": {"dnsPorts": []}}), "/networkPolicy/dnsPorts"),
         (json!({"stationPriority": 2_000_000_000}), "/stationPriority"),
         (json!({"test": {"server": "station.example"}}), "/test/server"),
         (json!({"test": {"server": "ws://station.example/?key=value"}}), "/test/server"),

@@ -3,8 +3,10 @@
 {{- /* Names are asked wherever the cluster keeps its DNS, node-local caches included. */ -}}
 {{- define "trigpoint.network.dns" -}}
 - ports:
-    - {port: 53, protocol: UDP}
-    - {port: 53, protocol: TCP}
+    {{- range .Values.networkPolicy.dnsPorts }}
+    - {port: {{ . }}, protocol: UDP}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
 {{- end -}}
 
 {{- /* No selector finds the API server. */ -}}
@@ -51,6 +53,13 @@
     {{- include "trigpoint.network.stationPods" . | nindent 4 }}
 {{- end -}}
 
+{{- /* Whether stations may be on the network of their node, where no selector finds them. */ -}}
+{{- define "trigpoint.network.stationsOnNodes" -}}
+{{- range .Values.stationNamespaces }}
+{{- if eq (.podSecurity | default "restricted") "privileged" }}true{{ end }}
+{{- end }}
+{{- end -}}
+
 {{- /* As the operator labels them. */ -}}
 {{- define "trigpoint.network.stationPods" -}}
 matchLabels:
@@ -61,9 +70,8 @@ matchExpressions:
     values: [station, probe]
 {{- end -}}
 
-{{- /* The store of the tables may be anywhere. */ -}}
+{{- /* The store of the tables may be anywhere, also in the cluster, whose pods not every
+network counts among the addresses of a block. */ -}}
 {{- define "trigpoint.network.store" -}}
-- to:
-    - ipBlock: {cidr: 0.0.0.0/0}
-    - ipBlock: {cidr: "::/0"}
+- {}
 {{- end -}}
