@@ -28,6 +28,8 @@ mod kill;
 mod lifecycle;
 #[path = "kubernetes/loss.rs"]
 mod loss;
+#[path = "kubernetes/policies.rs"]
+mod policies;
 #[path = "kubernetes/profiles.rs"]
 mod profiles;
 #[path = "kubernetes/quiet.rs"]

@@ -7,12 +7,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use trigpoint_testkit::{Administrator, Directory, Finished, beside, eventually, run};
+use trigpoint_testkit::{Administrator, Directory, Finished, Plain, beside, eventually, run};
 
 /// Far above what anything takes here.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
 /// A client that is neither node nor pod is in this network, at this address.
-const OUTSIDE: &str = "localclient";
+pub(crate) const OUTSIDE: &str = "localclient";
 pub(crate) const OUTSIDE_ADDRESS: &str = "192.0.2.100";
 /// The suite's image, and the same under the name of another version.
 pub(crate) const IMAGE: &str = concat!("localhost/trigpoint:", env!("CARGO_PKG_VERSION"));
@@ -87,6 +87,11 @@ impl Cluster {
     /// Where whoever comes is its administrator, by plain HTTP.
     pub(crate) fn socket(&self) -> PathBuf {
         self.directory.join("administrator")
+    }
+
+    /// The same for a thread.
+    pub(crate) fn plain(&self) -> Plain {
+        self.administrator.plain().clone()
     }
 
     /// Gives the image another name on every node.

@@ -14,6 +14,11 @@ fn a_station_is_reached_by_the_nodes_own_ports_and_network() {
     let cluster = Cluster::find();
     let release = Release::install(&cluster, &json!({}));
     label_nodes(&cluster);
+    expect_ports_and_network_of_nodes(&cluster, &release);
+}
+
+#[track_caller]
+pub(crate) fn expect_ports_and_network_of_nodes(cluster: &Cluster, release: &Release<'_>) {
     let network = [
         (
             "hostport",
@@ -22,11 +27,11 @@ fn a_station_is_reached_by_the_nodes_own_ports_and_network() {
         ("host", json!({"profile": "host", "service": null})),
     ];
     for (name, network) in network {
-        let fleet = Fleet::create(&cluster, PRIVILEGED, name, &json!({"network": network}));
+        let fleet = Fleet::create(cluster, PRIVILEGED, name, &json!({"network": network}));
         let revision = fleet.until_up_to_date(NODES.len());
         for node in NODES {
             let session = format!("{name}-{}", node.name);
-            let tested = sessions::one(&cluster, &fleet.address(node), &session);
+            let tested = sessions::one(cluster, &fleet.address(node), &session);
             assert!(tested.is_whole(), "{tested:?}");
             for row in release.until_both_rows(&session, "machine, revision, client_ip") {
                 assert_eq!(row["machine"], node.name, "{row}");
