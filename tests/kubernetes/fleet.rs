@@ -1,9 +1,12 @@
 //! A fleet, as a person makes and follows it.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use trigpoint_testkit::lab::Namespace;
 use trigpoint_testkit::{eventually, merge};
 
 use crate::cluster::{Cluster, DEADLINE, IMAGE, NODES, Node};
@@ -163,6 +166,23 @@ impl<'c> Fleet<'c> {
 
     pub(crate) fn pod(&self, node: &str) -> Option<Value> {
         self.pods().into_iter().find(|pod| pod["spec"]["nodeName"] == node)
+    }
+
+    /// Tests that the station of a node has put into its spool, by its own account.
+    #[track_caller]
+    pub(crate) fn spooled(&self, node: Node) -> u64 {
+        let pod = self.pod(node.name).unwrap();
+        let address = (pod["status"]["podIP"].as_str().unwrap(), 9990);
+        let metrics = Namespace::named(node.network).within(|| -> std::io::Result<String> {
+            let mut stream = TcpStream::connect(address)?;
+            stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        });
+        let metrics = metrics.unwrap();
+        let name = r#"trigpoint_recorded_rows_total{table="speed_tests"} "#;
+        metrics.lines().find_map(|line| line.strip_prefix(name)?.parse().ok()).unwrap()
     }
 
     /// What our label says on that node.

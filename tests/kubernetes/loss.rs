@@ -43,8 +43,12 @@ fn a_rollout_goes_on_without_a_node_that_is_lost_and_its_rows_arrive_once_it_is_
     fleet.until_up_to_date(NODES.len());
     // The collector is out of the node's reach, so that rows stay in its spool.
     let collector = Forbidden::port(LOST, 9400);
+    let before = fleet.spooled(LOST);
     let session = sessions::one(&cluster, &fleet.address(LOST), "kept");
     assert!(session.is_whole(), "{session:?}");
+    fleet.until("both tests are in the spool", |_| {
+        (fleet.spooled(LOST) == before + 2).then_some(())
+    });
     let kubelet = Killed::now(&cluster, &format!("kubelet-{}", LOST.name));
     kill_containers(LOST);
     link(LOST, "down");
