@@ -28,8 +28,10 @@ fn what_does_not_fit_is_told_and_takes_no_station_away() {
     );
     expect(&fleet, "Qualified", "NoQualifiedNodes", "");
     for node in NODES {
-        let qualified = fleet.node_condition(node.name, "Qualified");
-        assert_eq!(qualified["reason"], "CongestionControlMissing", "{qualified}");
+        fleet.until("each node says why", |_| {
+            let qualified = fleet.node_condition(node.name, "Qualified");
+            (qualified["reason"] == "CongestionControlMissing").then_some(())
+        });
     }
     fleet.change(&json!({"qualification": {"requireCongestionControl": ["bbr"]}}));
     let good = fleet.until_up_to_date(NODES.len());

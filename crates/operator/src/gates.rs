@@ -67,16 +67,13 @@ pub(crate) fn question(
     })
 }
 
-/// The answer as the ledger has it, and in a sentence.
-pub(crate) fn measurement(
-    answer: Result<MeasureResponse, String>,
-    at: Time,
-) -> (Measurement, String) {
+/// The answer as the ledger has it.
+pub(crate) fn measurement(answer: Result<MeasureResponse, String>, at: Time) -> Measurement {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(why) => {
+        Err(said) => {
             let verdict = Verdict::Error;
-            return (Measurement { verdict, value: None, baseline: None, samples: 0, at }, why);
+            return Measurement { verdict, value: None, baseline: None, samples: 0, said, at };
         }
     };
     let verdict = match answer.verdict() {
@@ -85,14 +82,14 @@ pub(crate) fn measurement(
         gate::Verdict::Inconclusive => Verdict::Inconclusive,
         gate::Verdict::Unspecified => Verdict::Error,
     };
-    let measurement = Measurement {
+    Measurement {
         verdict,
         value: answer.value,
         baseline: answer.baseline,
         samples: answer.samples,
+        said: answer.explanation,
         at,
-    };
-    (measurement, answer.explanation)
+    }
 }
 
 #[cfg(test)]
@@ -146,17 +143,17 @@ mod tests {
     #[test]
     fn no_answer_is_an_error_and_never_a_pass() {
         let at = from_text("2026-11-27T08:00:00Z").unwrap();
-        let (none, why) = measurement(Err("nobody is there".to_owned()), at);
+        let none = measurement(Err("nobody is there".to_owned()), at);
         assert_eq!(
-            (none.verdict, none.samples, why.as_str()),
+            (none.verdict, none.samples, none.said.as_str()),
             (Verdict::Error, 0, "nobody is there")
         );
         // As a service of tomorrow may answer.
-        let (unknown, _) = measurement(Ok(MeasureResponse::default()), at);
+        let unknown = measurement(Ok(MeasureResponse::default()), at);
         assert_eq!(unknown.verdict, Verdict::Error);
         let mut told = MeasureResponse { value: Some(3.0), samples: 40, ..Default::default() };
         told.set_verdict(gate::Verdict::Inconclusive);
-        let (few, _) = measurement(Ok(told), at);
+        let few = measurement(Ok(told), at);
         assert_eq!((few.verdict, few.value, few.samples), (Verdict::Inconclusive, Some(3.0), 40));
     }
 }

@@ -113,6 +113,7 @@ mod tests {
                     value: Some(1.5),
                     baseline: None,
                     samples: 12,
+                    said: "12 tests are too few".to_owned(),
                     at,
                 },
             }],

@@ -32,6 +32,8 @@ pub struct Measurement {
     pub baseline: Option<f64>,
     /// Tests that were looked at.
     pub samples: u64,
+    /// The same in a sentence, for people: with units, and how sure it is.
+    pub said: String,
     /// When.
     pub at: Time,
 }
@@ -217,29 +219,17 @@ fn standing(
     if approved_at.is_some_and(|at| at >= record.since) {
         return Standing::Passed;
     }
-    let what = match record.last.verdict {
-        Verdict::Error => "could not be measured".to_owned(),
-        _ => format!("has too few samples ({})", record.last.samples),
-    };
     let message = format!(
-        "gate `{name}` of wave `{}` {what}, {} times in a row; approve the wave to go on without it",
-        wave.name, record.in_a_row
+        "gate `{name}` of wave `{}`, {} times in a row: {}; approve the wave to go on without it",
+        wave.name, record.in_a_row, record.last.said
     );
     Standing::Waits(Wait::new(reason, message))
 }
 
 fn failure(gate: &Gate, record: &GateRecord) -> Wait {
-    let figure =
-        |figure: Option<f64>| figure.map_or_else(|| "unknown".to_owned(), |f| f.to_string());
     let message = format!(
-        "gate `{}` of wave `{}` failed {} times: {} against {} over {} samples; roll back, or say \
-         `resume` to measure it anew",
-        gate.name,
-        record.wave,
-        record.failed,
-        figure(record.last.value),
-        figure(record.last.baseline),
-        record.last.samples,
+        "gate `{}` of wave `{}` failed {} times: {}; roll back, or say `resume` to measure it anew",
+        gate.name, record.wave, record.failed, record.last.said
     );
     Wait::new(Reason::GateFailed, message)
 }

@@ -23,7 +23,7 @@ impl Actor<'_> {
             Stop::refused(format!("measure the gate `{gate}`"), "the fleet has none of that name")
         })?;
         // The answer wakes the next round.
-        let Some((measurement, explanation)) = self.answer(asked, wave, revision).await else {
+        let Some(measurement) = self.answer(asked, wave, revision).await else {
             return Ok(());
         };
         // The plan may be older than what the answer rests on.
@@ -39,24 +39,19 @@ impl Actor<'_> {
             .iter()
             .find(|record| record.gate == gate && record.wave == wave)
             .map(|record| record.last.verdict);
-        let verdict = measurement.verdict;
+        let (verdict, said) = (measurement.verdict, measurement.said.clone());
         let resumed_at = spec.rollout.resumed_at.as_ref().map(time::from_api);
         ledger.record_measurement(gate, wave, revision, measurement, resumed_at);
         self.record(&version, &ledger).await?;
         // The same again each minute is no news.
         if before != Some(verdict) {
-            self.tell_of_gate(gate, verdict, &explanation).await;
+            self.tell_of_gate(gate, verdict, &said).await;
         }
         Ok(())
     }
 
     /// None as long as it is under way.
-    async fn answer(
-        &self,
-        asked: &Gate,
-        wave: &str,
-        revision: &Revision,
-    ) -> Option<(Measurement, String)> {
+    async fn answer(&self, asked: &Gate, wave: &str, revision: &Revision) -> Option<Measurement> {
         let stable = self.stable();
         let Some(question) = gates::question(asked, revision, stable.as_ref()) else {
             return Some(self.spool_age(asked, revision).await);
@@ -82,7 +77,7 @@ impl Actor<'_> {
 
     /// Of the oldest row at the revision's stations, which are asked themselves: a row
     /// that the collector does not have is in no table.
-    async fn spool_age(&self, asked: &Gate, revision: &Revision) -> (Measurement, String) {
+    async fn spool_age(&self, asked: &Gate, revision: &Revision) -> Measurement {
         let ages = spool::of_revision(self.view, revision).await;
         let limit = asked.limit.map_or(0.0, f64::from);
         let samples = ages.len() as u64;
@@ -99,6 +94,6 @@ impl Actor<'_> {
                 }
             },
         };
-        (Measurement { verdict, value, baseline: None, samples, at: self.now }, said)
+        Measurement { verdict, value, baseline: None, samples, said, at: self.now }
     }
 }

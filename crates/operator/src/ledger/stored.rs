@@ -69,6 +69,9 @@ struct Gate {
     value: Option<f64>,
     baseline: Option<f64>,
     samples: u64,
+    /// Of before there was one: empty.
+    #[serde(default)]
+    said: String,
     at: String,
 }
 
@@ -198,6 +201,7 @@ impl Gate {
             value: last.value,
             baseline: last.baseline,
             samples: last.samples,
+            said: last.said.clone(),
             at: to_text(last.at),
         }
     }
@@ -221,6 +225,7 @@ impl Gate {
                 value: self.value,
                 baseline: self.baseline,
                 samples: self.samples,
+                said: self.said,
                 at: moment(&self.at)?,
             },
         })

@@ -68,7 +68,14 @@ fn view(gate: &Value) -> View {
 }
 
 fn report(verdict: Verdict) -> FleetReport {
-    let last = Measurement { verdict, value: None, baseline: None, samples: 3, at: now() };
+    let last = Measurement {
+        verdict,
+        value: None,
+        baseline: None,
+        samples: 3,
+        said: String::new(),
+        at: now(),
+    };
     FleetReport {
         stable: Some(Revision::new(STABLE)),
         target: Revision::new(TARGET),

@@ -121,6 +121,7 @@ impl World {
             value: Some(1.0),
             baseline: Some(1.0),
             samples: 100,
+            said: format!("{verdict:?}"),
             at: self.now,
         };
         let resumed_at = self.desired.rollout.resumed_at;
