@@ -103,9 +103,10 @@ pub(crate) fn review(situation: &Situation<'_>, draft: &mut Draft) -> Option<Wai
         return Some(wait);
     }
     let target = &situation.course.target;
-    let moves = draft.ledger.claims.iter().any(|(name, claim)| {
-        claim.to.as_ref() == Some(target) && !handoff::is_lost(situation, name, claim)
-    });
+    // Also one that failed: promoting the target would turn it back to what it
+    // failed with.
+    let mut claims = draft.ledger.claims.iter();
+    let moves = claims.any(|(name, claim)| !handoff::is_lost(situation, name, claim));
     if moves || !admitted(situation, &draft.ledger).is_empty() {
         return None;
     }
@@ -115,7 +116,7 @@ pub(crate) fn review(situation: &Situation<'_>, draft: &mut Draft) -> Option<Wai
         let message = format!("wave `{name}` waits for the facts of `{node}`");
         return Some(Wait::new(Reason::Probing, message));
     }
-    let ready = match ready_since(situation, &draft.ledger) {
+    let ready = match ready_since(situation) {
         Ok(Some(ready)) => ready,
         Ok(None) => {
             let message = format!(
@@ -151,18 +152,14 @@ pub(crate) fn review(situation: &Situation<'_>, draft: &mut Draft) -> Option<Wai
 }
 
 /// Since when all stations of the target serve; the name of one that does not.
-fn ready_since<'a>(
-    situation: &Situation<'a>,
-    ledger: &Ledger,
-) -> Result<Option<crate::Time>, &'a str> {
+fn ready_since<'a>(situation: &Situation<'a>) -> Result<Option<crate::Time>, &'a str> {
     debug_assert_eq!(situation.course.kind, Kind::Waves);
     let mut latest = None;
     for (name, node) in situation.nodes() {
         let is_watched = node.is_selected
             && node.label.as_ref() == Some(&situation.course.target)
             && node.presence == Presence::Ready
-            && node.maintenance().is_none()
-            && !ledger.claims.contains_key(name);
+            && node.maintenance().is_none();
         if is_watched {
             let since = situation.serves_since(node).ok_or(name)?;
             latest = latest.max(Some(since));

@@ -161,6 +161,26 @@ fn a_node_that_dies_in_the_middle_holds_up_nobody() {
 }
 
 #[test]
+fn a_wave_passes_when_who_failed_is_back_on_the_stable_revision() {
+    let forgiving = Setup { waves: Vec::new(), failure_budget: 1, ..setup() };
+    let mut world = after(&forgiving, &[O::SkipGates(true), O::NewRevision(Behaviour::Good)]);
+    let newest = world.desired.newest.clone();
+    while having(&world, &newest) < 4 || world.ledger.claims.len() > 1 {
+        act(&mut world, &[O::Work(1)]);
+    }
+    let failed = world.ledger.claims.keys().next().expect("a claim").clone();
+    let index = world.nodes.keys().position(|name| *name == failed).expect("its node") as u8;
+    act(&mut world, &[O::Down(index)]);
+    while world.ledger.failures.is_empty() {
+        act(&mut world, &[O::Work(1)]);
+    }
+    act(&mut world, &[O::Up(index), O::Work(100)]);
+    let report = fleet(&mut world);
+    assert_eq!((report.stable, report.ready, report.failed), (Some(newest), 4, 1));
+    assert_eq!(world.nodes[&failed].label, Some(stable()));
+}
+
+#[test]
 fn more_dead_nodes_than_allowed_pause() {
     let begin = [O::Down(0), O::Down(1), O::NewRevision(Behaviour::Good), O::Work(50)];
     let mut world = after(&setup(), &begin);
