@@ -8,7 +8,8 @@ use crate::prove::{self, Proof};
 use crate::qualification::Qualified;
 use crate::situation::{Draft, Situation};
 use crate::{
-    Change, Ledger, Node, OnFail, Presence, Readiness, Reason, Revision, Wait, stops, waves,
+    Change, Ledger, Node, OnFail, Presence, Readiness, Reason, Revision, Wait, rollback, stops,
+    waves,
 };
 
 /// What is to become of a node that is not claimed.
@@ -90,12 +91,13 @@ fn wanted(
             target.clone()
         }
         // A rollout that was interrupted: its nodes wait for their wave where they
-        // are.  A label that nobody assigned is not of that kind.
+        // are, unless they broke.  A label that nobody assigned is not of that kind.
         Some(had)
             if node.label.as_ref() == Some(had)
                 && node.assigned() == Some(had)
                 && had != target
-                && situation.observed.revisions.contains_key(had) =>
+                && situation.observed.revisions.contains_key(had)
+                && !rollback::is_broken(situation, node) =>
         {
             had.clone()
         }
@@ -183,20 +185,10 @@ fn idle(situation: &Situation<'_>, node: &Node) -> Option<Wait> {
         let until = since + situation.desired.rollout.min_ready;
         return Some(Wait::new(Reason::Starting, message).until(until));
     }
-    let Some(pod) = node.pods.iter().find(|pod| !pod.is_terminating) else {
+    if node.pods.iter().all(|pod| pod.is_terminating) {
         return Some(Wait::new(Reason::Starting, "it has no pod yet"));
-    };
-    if let Some(failure) = &pod.failure {
-        return Some(Wait::new(Reason::StartFailed, failure.clone()));
     }
-    let Readiness::NotReady { since } = pod.readiness else { return None };
-    let message = format!("its pod has not been ready since {since}");
-    let late = since + situation.desired.rollout.node_deadline;
-    Some(if late > situation.now {
-        Wait::new(Reason::Starting, message).until(late)
-    } else {
-        Wait::new(Reason::NotReadyInTime, message)
-    })
+    rollback::unready(situation, node)
 }
 
 /// Nodes whose probe of the target failed are counted like nodes that failed with

@@ -6,7 +6,7 @@
 
 use crate::course::Kind;
 use crate::situation::{Draft, Situation};
-use crate::{Change, Node, Presence, Readiness, Reason, Revision};
+use crate::{Change, Node, Presence, Readiness, Reason, Revision, Wait};
 
 /// A claimed node fails with a revision: it turns back, if there is a way back.
 pub(crate) fn fail(
@@ -53,23 +53,34 @@ pub(crate) fn find_broken(situation: &Situation<'_>, draft: &mut Draft) {
         if !is_watched {
             continue;
         }
-        if let Some((reason, message)) = damage(situation, draft, node) {
-            let (node, revision) = (name.to_owned(), target.clone());
-            draft.change(Change::Fail { node, revision, reason, message });
+        match unready(situation, node) {
+            Some(Wait { until: Some(until), .. }) => draft.wake(until),
+            Some(Wait { reason, message, .. }) => {
+                let (node, revision) = (name.to_owned(), target.clone());
+                draft.change(Change::Fail { node, revision, reason, message });
+            }
+            None => {}
         }
     }
 }
 
-fn damage(situation: &Situation<'_>, draft: &mut Draft, node: &Node) -> Option<(Reason, String)> {
+/// A station that does not get ready any more, as far as can be seen.
+pub(crate) fn is_broken(situation: &Situation<'_>, node: &Node) -> bool {
+    unready(situation, node).is_some_and(|wait| wait.until.is_none())
+}
+
+/// Why a station is not ready; until when it may take, if it is not too late.
+pub(crate) fn unready(situation: &Situation<'_>, node: &Node) -> Option<Wait> {
     let pod = node.pods.iter().find(|pod| !pod.is_terminating)?;
     let Readiness::NotReady { since } = pod.readiness else { return None };
     if let Some(failure) = &pod.failure {
-        return Some((Reason::StartFailed, failure.clone()));
+        return Some(Wait::new(Reason::StartFailed, failure.clone()));
     }
+    let message = format!("its pod has not been ready since {since}");
     let deadline = since + situation.desired.rollout.node_deadline;
-    if deadline > situation.now {
-        draft.wake(deadline);
-        return None;
-    }
-    Some((Reason::NotReadyInTime, format!("its pod has not been ready since {since}")))
+    Some(if deadline > situation.now {
+        Wait::new(Reason::Starting, message).until(deadline)
+    } else {
+        Wait::new(Reason::NotReadyInTime, message)
+    })
 }

@@ -181,6 +181,23 @@ fn a_wave_passes_when_who_failed_is_back_on_the_stable_revision() {
 }
 
 #[test]
+fn a_station_that_broke_in_an_interrupted_rollout_holds_up_nobody() {
+    // The first wave is not its, and no second station may be away.
+    let selected =
+        Setup { waves: vec![(None, 1, false, false)], max_unavailable: Limit::Count(1), ..setup() };
+    let mut world = World::new(&selected);
+    act(&mut world, &[O::NewRevision(Behaviour::Crashes)]);
+    let crashing = world.desired.newest.clone();
+    let node = world.nodes.get_mut("n1").expect("a node");
+    node.pods.clear();
+    node.label = Some(crashing.clone());
+    node.record.as_mut().expect("its record").assigned = Some(crashing);
+    act(&mut world, &[O::NewRevision(Behaviour::Good), O::Work(300)]);
+    let report = fleet(&mut world);
+    assert_eq!((report.progressing.reason, report.updated), (Reason::UpToDate, 4));
+}
+
+#[test]
 fn more_dead_nodes_than_allowed_pause() {
     let begin = [O::Down(0), O::Down(1), O::NewRevision(Behaviour::Good), O::Work(50)];
     let mut world = after(&setup(), &begin);
