@@ -62,6 +62,7 @@ impl World {
         self.controller();
         self.now += by;
         for name in self.nodes.keys().cloned().collect::<Vec<_>>() {
+            self.end_tests(&name);
             if self.nodes[&name].presence == Presence::Ready {
                 self.end_pods(&name);
                 self.start_pods(&name);
@@ -100,17 +101,27 @@ impl World {
                     _ => pod.readiness = Readiness::Ready { since: now },
                 }
             }
+            if matches!(pod.readiness, Readiness::Ready { .. }) {
+                let age = if is_stuck { seconds(60) } else { Duration::ZERO };
+                pod.spool_age = Some(age);
+            }
+        }
+    }
+
+    /// They run on another node, and end also where nobody answers them.
+    fn end_tests(&mut self, name: &str) {
+        let now = self.now;
+        let node = self.nodes.get_mut(name).expect("a node");
+        let is_silent = node.presence != Presence::Ready;
+        for pod in node.pods.iter_mut().filter(|pod| !pod.is_terminating) {
             if self.tests.get(&pod.uid).is_some_and(|at| *at <= now) {
                 self.tests.remove(&pod.uid);
-                pod.self_test = if behaviour == Behaviour::SelfTestFails {
+                let fails = self.behaviours[&pod.revision] == Behaviour::SelfTestFails;
+                pod.self_test = if fails || is_silent {
                     SelfTest::Failed { at: now, message: "no row".to_owned() }
                 } else {
                     SelfTest::Passed
                 };
-            }
-            if matches!(pod.readiness, Readiness::Ready { .. }) {
-                let age = if is_stuck { seconds(60) } else { Duration::ZERO };
-                pod.spool_age = Some(age);
             }
         }
     }
