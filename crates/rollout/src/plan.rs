@@ -45,9 +45,7 @@ pub fn plan(desired: &Desired, observed: &Observed, now: Time) -> Plan {
 /// A new target is a new rollout: waves, failures and gates start over.
 fn begin(situation: &Situation<'_>, draft: &mut Draft) {
     let target = &situation.course.target;
-    let is_running =
-        draft.ledger.rollout.as_ref().is_some_and(|rollout| rollout.revision == *target);
-    if !is_running && situation.observed.revisions.contains_key(target) {
+    if !situation.has_begun() && situation.observed.revisions.contains_key(target) {
         draft.change(Change::Begin { revision: target.clone() });
     }
 }

@@ -12,10 +12,8 @@ pub(crate) fn promote(situation: &Situation<'_>, draft: &mut Draft) {
     // Only what is written down already: a wave that passes in this very plan may
     // turn out not to.
     let ledger = &situation.observed.ledger;
-    let is_of_target =
-        ledger.rollout.as_ref().is_some_and(|rollout| rollout.revision == course.target);
     if course.stable.as_ref() == Some(&course.target)
-        || !is_of_target
+        || !situation.has_begun()
         || !situation.observed.revisions.contains_key(&course.target)
         || stops::stop(situation, ledger).is_some()
     {

@@ -82,6 +82,12 @@ impl<'a> Situation<'a> {
         }
     }
 
+    /// The rollout of the target is written down.
+    pub(crate) fn has_begun(&self) -> bool {
+        let rollout = self.observed.ledger.rollout.as_ref();
+        rollout.is_some_and(|rollout| rollout.revision == self.course.target)
+    }
+
     /// Waves are needed, and the first that has not passed is open.
     pub(crate) fn open_wave(&self, ledger: &Ledger) -> Option<&'a Wave> {
         let desired: &'a Desired = self.desired;

@@ -97,6 +97,10 @@ pub(crate) fn rank(situation: &Situation<'_>, name: &str, node: &Node) -> (bool,
 /// Looks whether the open wave is complete, has baked and has passed; else what
 /// it waits for.  `None` where nodes of it still move.
 pub(crate) fn review(situation: &Situation<'_>, draft: &mut Draft) -> Option<Wait> {
+    // The write that begins a rollout forgets what its gates were measured as.
+    if !situation.has_begun() {
+        return None;
+    }
     let wave = situation.open_wave(&draft.ledger)?;
     // What failed is not judged again until a person says so.
     if let Some(wait) = stops::stop(situation, &draft.ledger) {

@@ -132,6 +132,18 @@ fn going_back_to_what_was_promoted_needs_no_wave() {
 }
 
 #[test]
+fn going_back_to_what_every_node_has_still_begins_its_rollout_once() {
+    let one_wave = Setup { waves: Vec::new(), ..setup() };
+    let mut world = after(&one_wave, &[O::NewRevision(Behaviour::GateInconclusive), O::Work(200)]);
+    let everywhere = world.desired.newest.clone();
+    act(&mut world, &[O::NewRevision(Behaviour::Good), O::Work(1)]);
+    world.desired.revision = Some(everywhere.clone());
+    act(&mut world, &[O::Work(30)]);
+    assert_eq!(fleet(&mut world).progressing.reason, Reason::GateInconclusive);
+    assert_eq!(world.ledger.rollout.map(|rollout| rollout.revision), Some(everywhere));
+}
+
+#[test]
 fn maintenance_drains_a_node_and_gives_it_back_what_it_had() {
     let mut world = after(&setup(), &[O::Pause(true), O::Maintain(1, true), O::Work(20)]);
     let node = &look(&mut world).nodes["n1"];
