@@ -153,8 +153,9 @@ pub(crate) fn claim(situation: &Situation<'_>, draft: &mut Draft) {
         });
         draft.wait(name, Wait::new(Reason::Claimed, "it is claimed"));
     }
-    // Those that stay where they are until their wave opens.
-    if situation.open_wave(&draft.ledger).is_some() {
+    // Those that stay where they are until their wave opens, or all have passed and
+    // the target is promoted.
+    if situation.course.kind == Kind::Waves {
         tell_waiting(situation, draft);
     }
 }
@@ -166,7 +167,10 @@ fn tell_waiting(situation: &Situation<'_>, draft: &mut Draft) {
             && node.label.as_ref() != Some(target)
             && !draft.ledger.claims.contains_key(name);
         if is_waiting {
-            let message = format!("its wave of `{target}` is not open yet");
+            let message = match situation.open_wave(&draft.ledger) {
+                Some(_) => format!("its wave of `{target}` is not open yet"),
+                None => format!("`{target}` is not promoted yet, which takes one that serves"),
+            };
             draft.wait(name, Wait::new(Reason::WaveNotOpen, message));
         }
     }

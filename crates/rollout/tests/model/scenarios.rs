@@ -220,6 +220,22 @@ fn more_dead_nodes_than_allowed_pause() {
 }
 
 #[test]
+fn who_was_left_out_says_so_when_all_that_were_updated_die_before_the_promotion() {
+    let one_wave = Setup { waves: Vec::new(), ..setup() };
+    let mut world = after(&one_wave, &[O::Cordon(3, true), O::NewRevision(Behaviour::Good)]);
+    let has_passed =
+        |world: &World| world.ledger.rollout.as_ref().is_some_and(|r| !r.passed.is_empty());
+    while !has_passed(&world) {
+        act(&mut world, &[O::Work(1)]);
+    }
+    act(&mut world, &[O::Down(0), O::Down(1), O::Down(2), O::Cordon(3, false), O::Work(50)]);
+    let plan = look(&mut world);
+    assert_eq!(plan.fleet.progressing.reason, Reason::NodesLost);
+    let wait = plan.nodes["n3"].wait.as_ref().map(|wait| wait.reason);
+    assert_eq!((plan.nodes["n3"].is_ready, wait), (true, Some(Reason::WaveNotOpen)));
+}
+
+#[test]
 fn lost_rows_and_missing_collectors_pause() {
     let mut world =
         after(&setup(), &[O::Collector(false), O::NewRevision(Behaviour::Good), O::Work(50)]);
