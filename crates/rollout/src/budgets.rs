@@ -66,7 +66,7 @@ impl Budgets {
     pub(crate) fn take(&mut self, node: &Node) {
         self.in_flight += 1;
         self.taken += usize::from(node.label.is_some());
-        self.unavailable += usize::from(node.ready_pod().is_some());
+        self.unavailable += usize::from(node.label.is_some() && !is_missing(node));
     }
 
     /// Why that node may not be claimed now, if so; `probing` others are next.
@@ -85,7 +85,10 @@ impl Budgets {
         } else {
             // Nothing is lost by claiming what does not serve, and a fleet that is
             // broken must be mended; but one at a time.
-            node.label.is_none() || self.taken == 0 || self.unavailable <= self.max_unavailable
+            let more = usize::from(!is_missing(node));
+            node.label.is_none()
+                || self.taken == 0
+                || self.unavailable + more <= self.max_unavailable
         };
         if is_allowed {
             return None;
@@ -118,14 +121,16 @@ fn is_unavailable(situation: &Situation<'_>, ledger: &Ledger, name: &str, node: 
     match ledger.claims.get(name) {
         Some(claim) if claim.from.is_some() => !handoff::is_lost(situation, name, claim),
         Some(_) => false,
-        None => {
-            is_station(node)
-                && node.presence == Presence::Ready
-                && node.maintenance().is_none()
-                && node.ready_pod().is_none()
-                && !is_evicted(situation, ledger, name, node)
-        }
+        None => is_missing(node) && !is_evicted(situation, ledger, name, node),
     }
+}
+
+/// It should serve and does not: it counts as unavailable before it is claimed, too.
+fn is_missing(node: &Node) -> bool {
+    is_station(node)
+        && node.presence == Presence::Ready
+        && node.maintenance().is_none()
+        && node.ready_pod().is_none()
 }
 
 fn is_evicted(situation: &Situation<'_>, ledger: &Ledger, name: &str, node: &Node) -> bool {
