@@ -24,16 +24,12 @@ const CONDITIONS: &[&str] = &[
 
 /// Reasons that the planner does not have.
 const OTHER_REASONS: &[&str] = &[
-    fleet::reason::SECRET_MISSING,
     fleet::reason::UNREADABLE,
     fleet::reason::GATES_SKIPPED,
-    fleet::reason::CRD_TOO_OLD,
     node::reason::ALL_RULES_FULFILLED,
     node::reason::STATION_READY,
     node::reason::STATION_NOT_READY,
     node::reason::NOT_ASSIGNED,
-    node::reason::IMAGE_PULL_FAILED,
-    node::reason::CRASH_LOOP,
 ];
 
 fn document() -> String {

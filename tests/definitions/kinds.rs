@@ -133,7 +133,7 @@ fn node_status() -> Value {
             "unflushedRows": 0, "seconds": 21,
         },
         "failure": {
-            "revision": "stations-0a1b2c3d4e", "reason": "CrashLoop", "count": 2, "retryAt": NOW,
+            "revision": "stations-0a1b2c3d4e", "reason": "StartFailed", "count": 2, "retryAt": NOW,
         },
         "conditions": [condition("Qualified", "True", "AllRulesFulfilled")],
     }})

@@ -37,9 +37,11 @@ fn what_does_not_fit_is_told_and_takes_no_station_away() {
     let good = fleet.until_up_to_date(NODES.len());
 
     // An image that is not there, and one that is something else.
-    for image in ["localhost/trigpoint:none", "localhost/busybox:1"] {
+    for (image, why) in
+        [("localhost/trigpoint:none", "is not present"), ("localhost/busybox:1", "no such file")]
+    {
         fleet.change(&json!({"template": {"image": image}}));
-        expect(&fleet, "Progressing", "ProbeFailed", "node");
+        expect(&fleet, "Progressing", "ProbeFailed", why);
         println!("{image}: {}", fleet.condition("Progressing")["message"]);
         expect_everywhere(&fleet, &good);
     }
@@ -47,7 +49,7 @@ fn what_does_not_fit_is_told_and_takes_no_station_away() {
     fleet.change(&json!({
         "template": {"image": crate::cluster::IMAGE}, "network": {"tlsSecretName": "nobody-s"},
     }));
-    expect(&fleet, "Degraded", "SecretMissing", "nobody-s");
+    expect(&fleet, "Progressing", "ProbeFailed", "secret \"nobody-s\" not found");
     expect_everywhere(&fleet, &good);
     fleet.change(&json!({"network": {"tlsSecretName": Value::Null}}));
     assert_eq!(fleet.until_up_to_date(NODES.len()), good);

@@ -15,12 +15,8 @@ pub const DEGRADED: &str = "Degraded";
 
 /// Reasons that the planner does not have, since it does not look at what they are about.
 pub mod reason {
-    /// A Secret that the fleet names is not there.
-    pub const SECRET_MISSING: &str = "SecretMissing";
     /// `rollout.skipGates` is set; the message repeats its reason.
     pub const GATES_SKIPPED: &str = "GatesSkipped";
     /// An object of the fleet, or the fleet itself, cannot be read: a newer version wrote it.
     pub const UNREADABLE: &str = "Unreadable";
-    /// The installed definitions are older than the operator.
-    pub const CRD_TOO_OLD: &str = "CrdTooOld";
 }

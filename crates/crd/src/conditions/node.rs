@@ -19,8 +19,4 @@ pub mod reason {
     pub const STATION_NOT_READY: &str = "StationNotReady";
     /// The node is to have no station.
     pub const NOT_ASSIGNED: &str = "NotAssigned";
-    /// The image could not be fetched.
-    pub const IMAGE_PULL_FAILED: &str = "ImagePullFailed";
-    /// A container starts and ends, again and again.
-    pub const CRASH_LOOP: &str = "CrashLoop";
 }
