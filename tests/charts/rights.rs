@@ -38,7 +38,7 @@ const STATIONS: &[&str] = &[
     "measurementfleets.trigpoint.dev: get list patch watch",
     "measurementnodes.trigpoint.dev/status: patch update",
     "measurementnodes.trigpoint.dev: create delete list patch watch",
-    "pods: create delete get list watch",
+    "pods: create delete deletecollection get list watch",
     "services: create list patch watch",
 ];
 
