@@ -57,7 +57,7 @@ const SUITES: &[(&str, &[&str])] = &[
     ("kubernetes", &["kubernetes", "kubernetes_rights"]),
 ];
 
-/// Of a suite that takes three quarters of an hour, what CI runs: by the names of tests.
+/// Of a suite that takes two hours, what CI runs: by the names of tests.
 const SHORT_ON_KUBERNETES: &[&str] = &["install::", "handoff::", "every_right"];
 
 const FUZZ_TARGETS: &[&str] = &[
