@@ -20,6 +20,12 @@ const ACCOUNTS: &str = "system:serviceaccount:trigpoint:";
 /// Rights that no run of some minutes has a use for.
 const FOR_OTHER_DAYS: &[(&str, &str)] = &[
     ("controllerrevisions.apps delete", "of revisions beyond `revisionHistoryLimit`"),
+    ("measurementfleets.trigpoint.dev get", "before one of those is deleted"),
+    ("measurementnodes.trigpoint.dev delete", "of nodes that are gone for a day"),
+    ("daemonsets.apps update", "where somebody edited one; suite `operator`"),
+    ("daemonsets.apps patch", "likewise"),
+    ("secrets update", "when a certificate is renewed, after weeks"),
+    ("services create", "asked for beside `patch` where an apply makes one"),
     ("controllerrevisions.apps list", "streamed with the watch; listed where a server cannot"),
     ("configmaps list", "likewise"),
     ("daemonsets.apps list", "likewise"),

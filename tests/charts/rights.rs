@@ -13,7 +13,7 @@ const CLUSTER: &[(&str, &[&str])] = &[
         &[
             "customresourcedefinitions.apiextensions.k8s.io \
              (measurementfleets.trigpoint.dev measurementnodes.trigpoint.dev): get",
-            "nodes: get list patch watch",
+            "nodes: list patch watch",
         ],
     ),
     ("token-review", &["tokenreviews.authentication.k8s.io: create"]),
