@@ -39,6 +39,15 @@ fn of_a_node_the_operator_changes_its_own_label_and_nothing_else() {
     let (code, answer) = server.request("POST", "/api/v1/nodes", &node);
     assert_eq!(code, 201, "{}", answer["message"]);
 
+    // kubectl, unlike the operator, reads what it patches.
+    let role = ["create", "clusterrole", "reads-nodes", "--verb=get", "--resource=nodes"];
+    server.kubectl(role).expect_code(0);
+    let account = "--serviceaccount=trigpoint:trigpoint-operator";
+    let binding = ["create", "clusterrolebinding", "reads", "--clusterrole=reads-nodes", account];
+    server.kubectl(binding).expect_code(0);
+    eventually(Duration::from_mins(1), "the operator may read nodes", || {
+        (server.kubectl(["get", "node", NODE, OPERATOR]).code() == Some(0)).then_some(())
+    });
     let refused: &[(Value, &str)] = &[
         (metadata(&json!({"labels": {"other": "x"}})), "no label of a node but"),
         (metadata(&json!({"labels": {"trigpoint.dev/station": null}})), "no label of a node but"),
