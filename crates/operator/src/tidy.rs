@@ -1,7 +1,7 @@
 //! What is kept in order beside the rollout: the Service, probes and tests that
 //! nobody needs any more, records of nodes that are long gone.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use k8s_openapi::api::core::v1::{Pod, Service};
@@ -54,29 +54,27 @@ impl Actor<'_> {
 
     /// Deletes what has served its purpose.
     pub(crate) async fn tidy(&self) -> Result<(), Stop> {
-        let evidence: BTreeSet<Revision> = self
-            .view
-            .pods
-            .iter()
-            .filter(|pod| self.is_evidence(pod))
-            .map(|pod| revision(pod))
-            .collect();
-        let mut together = BTreeSet::new();
+        let mut former: BTreeMap<_, Vec<&Pod>> = BTreeMap::new();
         for pod in self.view.pods.iter().filter(|pod| self.is_waste(pod)) {
             let revision = revision(pod);
             match component(pod) {
                 Some(component @ (names::PROBE | names::SELF_TEST))
-                    if self.is_former(&revision)
-                        && has_ended(pod)
-                        && !evidence.contains(&revision) =>
+                    if self.is_former(&revision) && has_ended(pod) =>
                 {
-                    together.insert((component, revision));
+                    former.entry((component, revision)).or_default().push(pod);
                 }
                 _ => self.delete(pod.as_ref()).await?,
             }
         }
-        for (component, revision) in together {
-            self.delete_ended(component, &revision).await?;
+        for ((component, of), pods) in former {
+            let is_spared = |pod: &Pod| revision(pod) == of && self.is_evidence(pod);
+            if self.view.pods.iter().any(|pod| is_spared(pod)) {
+                for pod in pods {
+                    self.delete(pod).await?;
+                }
+            } else {
+                self.delete_ended(component, &of).await?;
+            }
         }
         let (ledger, _) = ledger::read(self.view.ledger.as_deref())?;
         for record in &self.view.records {
