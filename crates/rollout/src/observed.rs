@@ -50,6 +50,8 @@ pub struct Node {
     pub is_selected: bool,
     /// Whether it is there.
     pub presence: Presence,
+    /// `lastTransitionTime` of condition `Ready`, where that is true.
+    pub ready_since: Option<Time>,
     /// `spec.unschedulable`.
     pub is_cordoned: bool,
     /// The value of our label, of whatever fleet.

@@ -23,15 +23,19 @@ pub(crate) fn promote(situation: &Situation<'_>, draft: &mut Draft) {
         Kind::Waves => situation.open_wave(ledger).is_none(),
         Kind::Install | Kind::Return => is_everywhere(situation, draft),
     };
-    if is_proven && is_somewhere(situation) {
+    if is_proven && is_somewhere(situation, draft) {
         draft.actions.push(Action::Promote { revision: course.target.clone() });
     }
 }
 
-fn is_somewhere(situation: &Situation<'_>) -> bool {
+/// A station has proven it: it is ready, and did not fail its test.
+fn is_somewhere(situation: &Situation<'_>, draft: &Draft) -> bool {
     let target = &situation.course.target;
-    situation.nodes().any(|(_, node)| {
-        node.label.as_ref() == Some(target) && situation.serves_since(node).is_some()
+    let resumed_at = situation.desired.rollout.resumed_at;
+    situation.nodes().any(|(name, node)| {
+        node.label.as_ref() == Some(target)
+            && situation.serves_since(node).is_some()
+            && draft.ledger.failure(name, target, resumed_at).is_none()
     })
 }
 

@@ -77,7 +77,9 @@ pub(crate) fn unready(situation: &Situation<'_>, node: &Node) -> Option<Wait> {
         return Some(Wait::new(Reason::StartFailed, failure.clone()));
     }
     let message = format!("its pod has not been ready since {since}");
-    let deadline = since + situation.desired.rollout.node_deadline;
+    // A kubelet that was silent tells of its node first, and then of its pods.
+    let told_since = node.ready_since.map_or(since, |ready| ready.max(since));
+    let deadline = told_since + situation.desired.rollout.node_deadline;
     Some(if deadline > situation.now {
         Wait::new(Reason::Starting, message).until(deadline)
     } else {

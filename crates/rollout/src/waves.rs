@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::course::Kind;
 use crate::handoff;
+use crate::prove::{self, Proof};
 use crate::situation::{Draft, Situation};
 use crate::{
     Approve, Change, Ledger, Limit, Node, Presence, Reason, Wait, WaveNodes, budgets, gates, stops,
@@ -74,13 +75,23 @@ fn is_movable(situation: &Situation<'_>, ledger: &Ledger, name: &str, node: &Nod
     situation.qualifies(name, node)
         && node.is_usable()
         && node.maintenance().is_none()
-        // A new node gets the stable revision first.
-        && node.assigned().or(node.label.as_ref()).is_some()
+        && (!is_new(node) || !may_start_stable(situation, node))
         && node.label.as_ref() != Some(target)
         && !ledger.claims.contains_key(name)
         && ledger.failure(name, target, resumed_at).is_none()
         // Beside a dead neighbour it stays, and holds up nobody.
         && !budgets::site(situation, ledger, name, node).is_some_and(|(_, is_dead)| is_dead)
+}
+
+fn is_new(node: &Node) -> bool {
+    node.assigned().or(node.label.as_ref()).is_none()
+}
+
+/// A new node gets the stable revision first.  Where that does not start, as when its
+/// image is gone, the node waits for its wave instead.
+fn may_start_stable(situation: &Situation<'_>, node: &Node) -> bool {
+    let stable = situation.course.stable.as_ref();
+    !stable.is_some_and(|stable| matches!(prove::proof(node, stable), Proof::Failed(..)))
 }
 
 /// Nodes of an interrupted rollout first; others in an order that differs from

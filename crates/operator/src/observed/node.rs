@@ -1,6 +1,6 @@
 //! A node.
 
-use k8s_openapi::api::core::v1::Node as ApiNode;
+use k8s_openapi::api::core::v1::{Node as ApiNode, NodeCondition};
 use kube::ResourceExt as _;
 use trigpoint_crd::{MeasurementNode, REVISION_LABEL, conditions};
 use trigpoint_rollout::{Node, Presence, Reason, Revision, Time};
@@ -22,6 +22,7 @@ pub(super) fn present(view: &View, asked: &Asked, node: &ApiNode) -> Node {
         version: node.resource_version().unwrap_or_default(),
         is_selected: selector::matches(&spec.node_selector, labels),
         presence: if is_ready(node) { Presence::Ready } else { Presence::NotReady },
+        ready_since: ready_since(node),
         is_cordoned: node.spec.as_ref().is_some_and(|spec| spec.unschedulable == Some(true)),
         label: label(node),
         site: labels.get(&spec.site_label).cloned(),
@@ -40,6 +41,7 @@ pub(super) fn vanished(view: &View, asked: &Asked, record: &MeasurementNode, now
         version: String::new(),
         is_selected: false,
         presence: Presence::Vanished { since: vanished_at(record).unwrap_or(now) },
+        ready_since: None,
         is_cordoned: false,
         label: None,
         site: None,
@@ -68,10 +70,16 @@ pub(crate) fn label(node: &ApiNode) -> Option<Revision> {
 }
 
 pub(crate) fn is_ready(node: &ApiNode) -> bool {
-    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.is_some_and(|conditions| {
-        conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
-    })
+    ready(node).is_some()
+}
+
+fn ready_since(node: &ApiNode) -> Option<Time> {
+    ready(node)?.last_transition_time.as_ref().map(time::from_api)
+}
+
+fn ready(node: &ApiNode) -> Option<&NodeCondition> {
+    let conditions = node.status.as_ref()?.conditions.as_ref()?;
+    conditions.iter().find(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 fn kernel(node: &ApiNode) -> Option<String> {

@@ -32,7 +32,9 @@ fn node(name: &str, labels: &Value) -> Arc<Node> {
         "metadata": {"name": name, "uid": format!("{name}-uid"), "resourceVersion": "7", "labels": labels},
         "spec": {},
         "status": {
-            "conditions": [{"type": "Ready", "status": "True"}],
+            "conditions": [{
+                "type": "Ready", "status": "True", "lastTransitionTime": "2026-11-27T07:00:00Z",
+            }],
             "nodeInfo": {"kernelVersion": "6.12.94", "architecture": "amd64"},
         },
     }))
@@ -146,14 +148,15 @@ fn a_node_whose_record_cannot_be_read_is_not_looked_at_and_the_others_are() {
 fn a_node_is_what_its_object_says() {
     let seen = one(&view(selected(), Vec::new(), Vec::new()));
     assert_eq!((seen.uid.as_str(), seen.version.as_str()), ("node-1-uid", "7"));
-    assert_eq!(seen.presence, Presence::Ready);
+    let since = from_text("2026-11-27T07:00:00Z");
+    assert_eq!((seen.presence, seen.ready_since), (Presence::Ready, since));
     assert_eq!(seen.site.as_deref(), Some("lga03"));
     assert_eq!(seen.kernel.as_deref(), Some("6.12.94"));
     let mut away = Node::clone(&selected()[0]);
     away.status.as_mut().unwrap().conditions.as_mut().unwrap()[0].status = "Unknown".to_owned();
     away.spec.as_mut().unwrap().unschedulable = Some(true);
     let seen = one(&view(vec![Arc::new(away)], Vec::new(), Vec::new()));
-    assert_eq!(seen.presence, Presence::NotReady);
+    assert_eq!((seen.presence, seen.ready_since), (Presence::NotReady, None));
     assert!(seen.is_cordoned);
 }
 

@@ -11,6 +11,7 @@ fn node(facts: Option<Facts>) -> Node {
         version: "1".to_owned(),
         is_selected: true,
         presence: Presence::Ready,
+        ready_since: None,
         is_cordoned: false,
         label: None,
         site: None,

@@ -164,6 +164,7 @@ impl World {
             return;
         }
         node.presence = Presence::NotReady;
+        node.ready_since = None;
         for pod in &mut node.pods {
             if matches!(pod.readiness, Readiness::Ready { .. }) {
                 pod.readiness = Readiness::NotReady { since: now };
@@ -180,6 +181,7 @@ impl World {
             return;
         }
         node.presence = Presence::Ready;
+        node.ready_since = Some(self.now);
         let soon = self.now + seconds(START);
         let silent = node.pods.iter().filter(|pod| pod.failure.is_none() && !pod.is_terminating);
         for pod in silent {
@@ -196,18 +198,20 @@ impl World {
         node.label = None;
         node.is_selected = false;
         node.presence = Presence::Vanished { since };
+        node.ready_since = None;
         self.touch(name);
     }
 
     /// Another machine, or the same one, registers under the name.
     pub(crate) fn replace(&mut self, name: &str) {
         self.vanish(name);
-        let uid = self.unique();
+        let (uid, now) = (self.unique(), self.now);
         let node = self.nodes.get_mut(name).expect("a node");
         node.uid = uid;
         node.is_selected = true;
         node.is_cordoned = false;
         node.presence = Presence::Ready;
+        node.ready_since = Some(now);
         self.touch(name);
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use chrono::Timelike;
 use proptest::prelude::*;
 use trigpoint_rollout::{
-    Action, Change, Claim, Desired, Node, Observed, OnFail, Presence, Readiness, Revision, Verdict,
-    WaveNodes,
+    Action, Change, Claim, Desired, Node, Observed, OnFail, Presence, ProbeOutcome, Readiness,
+    Revision, Verdict, WaveNodes,
 };
 
 use super::world::World;
@@ -210,8 +210,11 @@ impl Check<'_> {
         let node = &self.observed.nodes[name];
         let record = node.record.as_ref().filter(|record| record.uid == node.uid);
         let had = record.and_then(|record| record.assigned.as_ref());
+        let starts_stable = record
+            .and_then(|record| record.probes.get(&stable))
+            .is_none_or(|probe| !matches!(probe.outcome, ProbeOutcome::Failed { .. }));
         prop_assert!(
-            had.is_some() || node.label.is_some(),
+            had.is_some() || node.label.is_some() || !starts_stable,
             "{name} is new and gets {to}, not the stable revision"
         );
         // What it had before its maintenance, or before somebody took its label.
@@ -403,10 +406,17 @@ fn check_promotion(
             );
         }
     }
-    let serves = observed
-        .nodes
-        .values()
-        .any(|node| node.label.as_ref() == Some(revision) && ready_pod(node).is_some());
-    prop_assert!(serves, "{revision} is promoted and serves nowhere");
+    let resumed_at = desired.rollout.resumed_at;
+    let has_failed = |name: &str| {
+        observed.ledger.failures.iter().any(|failure| {
+            failure.node == name
+                && failure.revision == *revision
+                && resumed_at.is_none_or(|resumed_at| failure.at > resumed_at)
+        })
+    };
+    let serves = observed.nodes.iter().any(|(name, node)| {
+        node.label.as_ref() == Some(revision) && ready_pod(node).is_some() && !has_failed(name)
+    });
+    prop_assert!(serves, "{revision} is promoted and serves nowhere without a failure");
     Ok(())
 }

@@ -284,3 +284,61 @@ fn in_a_closed_window_nobody_is_taken() {
     act(&mut world, &[O::Advance(33 * 60), O::Work(200)]);
     assert_eq!(fleet(&mut world).progressing.reason, Reason::UpToDate);
 }
+
+#[test]
+fn a_new_node_waits_for_its_wave_where_the_stable_revision_is_gone() {
+    let no_gates = Setup { waves: Vec::new(), ..setup() };
+    let mut world = after(&no_gates, &[O::SkipGates(true)]);
+    world.behaviours.insert(stable(), Behaviour::ProbeFails);
+    // All machines are replaced, and the image of the stable revision is gone.
+    act(&mut world, &[O::Replace(0), O::Replace(1), O::Replace(2), O::Replace(3)]);
+    act(&mut world, &[O::Work(50)]);
+    assert_eq!(fleet(&mut world).ready, 0);
+    act(&mut world, &[O::NewRevision(Behaviour::Good), O::Work(200)]);
+    let report = fleet(&mut world);
+    assert_eq!((report.progressing.reason, report.updated), (Reason::UpToDate, 4));
+    assert_eq!(report.stable, Some(world.desired.newest.clone()));
+}
+
+#[test]
+fn a_first_revision_that_fails_its_test_everywhere_is_not_promoted() {
+    let forgiving = Setup { sites: vec![0], is_established: false, failure_budget: 1, ..setup() };
+    let mut world = World::new(&forgiving);
+    world.behaviours.insert(stable(), Behaviour::SelfTestFails);
+    act(&mut world, &[O::Work(200)]);
+    let report = fleet(&mut world);
+    assert_eq!((report.ready, report.failed, report.stable), (1, 1, None));
+    assert_eq!(report.progressing.reason, Reason::NodeFailed);
+    world.behaviours.insert(stable(), Behaviour::Good);
+    act(&mut world, &[O::Resume, O::Work(50)]);
+    assert_eq!(fleet(&mut world).stable, Some(stable()));
+}
+
+#[test]
+fn a_node_that_comes_back_has_time_to_tell_of_its_pod() {
+    let one_wave = Setup { waves: Vec::new(), ..setup() };
+    let inconclusive = O::NewRevision(Behaviour::GateInconclusive);
+    let mut world = after(&one_wave, &[inconclusive, O::Work(200), O::Down(1), O::Work(100)]);
+    act(&mut world, &[O::Up(1), O::Work(1)]);
+    // Its pod is told of later.
+    assert_eq!(fleet(&mut world).ready, 3);
+    act(&mut world, &[O::Work(30)]);
+    let report = fleet(&mut world);
+    assert_eq!((report.ready, report.failed), (4, 0));
+}
+
+#[test]
+fn a_station_that_is_selected_no_more_and_did_not_serve_counts_once_it_is_taken() {
+    let mut world =
+        after(&Setup { sites: vec![0; 4], max_unavailable: Limit::Count(1), ..setup() }, &[]);
+    act(&mut world, &[O::Select(0, false), O::Select(1, false)]);
+    for name in ["n0", "n1"] {
+        for pod in &mut world.nodes.get_mut(name).expect("a node").pods {
+            pod.readiness = trigpoint_rollout::Readiness::NotReady { since: world.now };
+        }
+    }
+    while world.nodes.values().filter(|node| node.label.is_none()).count() < 2 {
+        act(&mut world, &[O::Work(1)]);
+        assert!(world.ledger.claims.len() <= 1, "{:?}", world.ledger.claims);
+    }
+}

@@ -248,6 +248,7 @@ impl World {
                 version: "0".to_owned(),
                 is_selected: true,
                 presence: Presence::Ready,
+                ready_since: Some(self.now),
                 is_cordoned: false,
                 label: None,
                 site: (site > 0).then(|| format!("s{site}")),
