@@ -1,7 +1,7 @@
 //! A collector that dies, or is moved, while people test their lines.
 
 use serde_json::{Value, json};
-use trigpoint_testkit::{Process, eventually};
+use trigpoint_testkit::{Certificates, Process, eventually};
 
 use crate::cluster::{Cluster, DEADLINE, NODES, Node};
 use crate::faults::Paced;
@@ -17,8 +17,8 @@ const PORT: u16 = 7070;
 /// the way back.
 const BUCKET: Node = NODES[0];
 
-/// A real S3 server, which is no pod.
-fn bucket(cluster: &Cluster) -> Process {
+/// A real S3 server, which is no pod, with a certificate of an authority of its own.
+fn bucket(cluster: &Cluster, certificates: &Certificates) -> Process {
     let executable = std::env::var_os("VERSITYGW").unwrap_or_else(|| {
         panic!("VERSITYGW names no S3 server: run this suite by `cargo xtask prove kubernetes`")
     });
@@ -26,15 +26,23 @@ fn bucket(cluster: &Cluster) -> Process {
     std::fs::create_dir_all(root.join("lake")).unwrap();
     let mut server = BUCKET.command(executable);
     server.env("ROOT_ACCESS_KEY", ACCESS_KEY).env("ROOT_SECRET_KEY", SECRET_KEY);
-    server.args(["--quiet", "--port", &format!("{}:{PORT}", BUCKET.address), "posix"]).arg(root);
+    server.args(["--quiet", "--port", &format!("{}:{PORT}", BUCKET.address)]);
+    server.arg("--cert").arg(&certificates.certificate).arg("--key").arg(&certificates.key);
+    server.arg("posix").arg(root);
     Process::start(&mut server)
 }
 
 #[test]
 fn nothing_is_lost_when_collectors_die_and_move() {
     let cluster = Cluster::find();
-    let _bucket = bucket(&cluster);
+    let certificates = Certificates::make(&cluster.directory, &[BUCKET.address]);
+    let _bucket = bucket(&cluster, &certificates);
     prepare(&cluster);
+    cluster.apply(&json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "store", "namespace": NAMESPACE},
+        "data": {"ca.crt": std::fs::read_to_string(&certificates.authority).unwrap()},
+    }));
     cluster.apply(&json!({
         "apiVersion": "v1", "kind": "Secret",
         "metadata": {"name": "store", "namespace": NAMESPACE},
@@ -46,11 +54,11 @@ fn nothing_is_lost_when_collectors_die_and_move() {
             "lake": {"mode": "objectStore", "objectStore": {
                 "url": "s3://lake/tables",
                 "environment": {
-                    "AWS_ENDPOINT_URL": format!("http://{}:{PORT}", BUCKET.address),
-                    "AWS_ALLOW_HTTP": "true",
+                    "AWS_ENDPOINT_URL": format!("https://{}:{PORT}", BUCKET.address),
                     "AWS_REGION": "us-east-1",
                 },
                 "credentialsSecret": "store",
+                "authorityConfigMap": "store",
             }},
             "collector": {"replicas": 1},
         }),

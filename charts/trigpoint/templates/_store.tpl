@@ -17,6 +17,10 @@
 - name: GOOGLE_APPLICATION_CREDENTIALS
   value: /etc/trigpoint/google/credentials.json
 {{- end }}
+{{- if .Values.lake.objectStore.authorityConfigMap }}
+- name: SSL_CERT_FILE
+  value: /etc/trigpoint/store/ca.crt
+{{- end }}
 {{- end }}
 {{- end -}}
 
@@ -39,6 +43,11 @@ envFrom:
 {{- if and (eq .Values.lake.mode "objectStore") .Values.lake.objectStore.googleCredentialsSecret }}
 - name: google
   mountPath: /etc/trigpoint/google
+  readOnly: true
+{{- end }}
+{{- if and (eq .Values.lake.mode "objectStore") .Values.lake.objectStore.authorityConfigMap }}
+- name: store
+  mountPath: /etc/trigpoint/store
   readOnly: true
 {{- end }}
 {{- end -}}
@@ -67,5 +76,10 @@ envFrom:
 - name: google
   secret:
     secretName: {{ .Values.lake.objectStore.googleCredentialsSecret }}
+{{- end }}
+{{- if and (eq .Values.lake.mode "objectStore") .Values.lake.objectStore.authorityConfigMap }}
+- name: store
+  configMap:
+    name: {{ .Values.lake.objectStore.authorityConfigMap }}
 {{- end }}
 {{- end -}}
