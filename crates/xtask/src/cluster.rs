@@ -24,7 +24,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::command::output_quietly;
-use crate::tools;
+use crate::{prove, tools};
 use layout::{CONTROL_PLANE, Layout, NODES, OUTSIDE};
 use processes::Processes;
 
@@ -40,6 +40,9 @@ pub(crate) enum Options {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
+    /// Watch charts and image on it for half an hour: ten minutes in which nothing
+    /// happens, and twelve without an API server
+    Soak,
     /// Remove it, whole or in whatever state it is
     Down,
 }
@@ -50,6 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Options::Up => up(&layout),
         Options::LoadImage { archive } => load_image(&layout, archive),
         Options::Run { command } => run_within(&layout, command),
+        Options::Soak => prove::soak(),
         Options::Down => {
             let start = Instant::now();
             removal::remove(&layout)?;

@@ -60,6 +60,9 @@ const SUITES: &[(&str, &[&str])] = &[
 /// Of a suite that takes two hours, what CI runs: by the names of tests.
 const SHORT_ON_KUBERNETES: &[&str] = &["install::", "handoff::", "every_right"];
 
+/// Of the same suite, those that watch a cluster for many minutes.
+const SOAKS_ON_KUBERNETES: &[&str] = &["quiet::"];
+
 const FUZZ_TARGETS: &[&str] = &[
     "websocket_frames",
     "ndt7_messages",
@@ -83,9 +86,18 @@ pub(crate) fn run_options(options: &Options) -> Result<()> {
             total.add(prove(topic, !options.short, &options.profile)?);
         }
     }
-    println!("{} passed, {} failed", total.passed, total.failed);
-    if total.failed > 0 {
-        bail!("`{}` is not proven", options.topic);
+    tell(&total, &options.topic)
+}
+
+/// What takes ten minutes and more each on a whole cluster, at full length.
+pub(crate) fn soak() -> Result<()> {
+    tell(&prove_only("kubernetes", true, "dev", SOAKS_ON_KUBERNETES)?, "soak")
+}
+
+fn tell(outcome: &Outcome, what: &str) -> Result<()> {
+    println!("{} passed, {} failed", outcome.passed, outcome.failed);
+    if outcome.failed > 0 {
+        bail!("`{what}` is not proven");
     }
     Ok(())
 }
@@ -99,6 +111,12 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
     if topic == "fuzz" {
         return fuzz(full);
     }
+    let only = if topic == "kubernetes" && !full { SHORT_ON_KUBERNETES } else { &[] };
+    prove_only(topic, full, profile, only)
+}
+
+/// A topic by some of its tests, or by all where none are named.
+fn prove_only(topic: &str, full: bool, profile: &str, only: &[&str]) -> Result<Outcome> {
     let Some((_, suites)) = SUITES.iter().find(|(known, _)| *known == topic) else {
         bail!("no suite shows `{topic}`");
     };
@@ -111,10 +129,9 @@ fn prove(topic: &str, full: bool, profile: &str) -> Result<Outcome> {
     // An operator waits more than it works: for pods that are ready, for what has passed.
     let threads = if topic == "operator" { "--test-threads=3" } else { "--test-threads=1" };
     test.args(["--profile", profile, "--", threads, "--nocapture"]);
+    test.args(only);
     if full {
         test.env("TRIGPOINT_PROVE", "full");
-    } else if topic == "kubernetes" {
-        test.args(SHORT_ON_KUBERNETES);
     }
     // Goes with the suite, unless it was up before.
     let mut cluster = None;
