@@ -3,7 +3,6 @@
 //! What the rollout takes away or breaks, and what nodes do on their own, are
 //! counted apart: a dead machine must not stop a rollout as a bad revision does.
 
-use crate::course::Kind;
 use crate::handoff;
 use crate::ledger::counts;
 use crate::situation::Situation;
@@ -37,9 +36,9 @@ impl Budgets {
         let qualified =
             situation.nodes().filter(|(name, node)| situation.qualifies(name, node)).count();
         let stations = situation.nodes().filter(|(_, node)| is_station(node)).count();
-        let max_parallel = match (situation.course.kind, situation.open_wave(ledger)) {
-            (Kind::Waves, Some(wave)) => wave.max_parallel,
-            _ => rollout.waves.iter().map(|wave| wave.max_parallel).max().unwrap_or(1),
+        let max_parallel = match situation.wave(ledger) {
+            Some(wave) => wave.max_parallel,
+            None => rollout.waves.iter().map(|wave| wave.max_parallel).max().unwrap_or(1),
         };
         let unavailable = situation
             .nodes()

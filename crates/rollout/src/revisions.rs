@@ -28,13 +28,14 @@ pub(crate) fn promote(situation: &Situation<'_>, draft: &mut Draft) {
     }
 }
 
-/// A station has proven it: it is ready, and did not fail its test.
+/// A station has proven it: its handoff is over, and it serves without having failed.
 fn is_somewhere(situation: &Situation<'_>, draft: &Draft) -> bool {
     let target = &situation.course.target;
     let resumed_at = situation.desired.rollout.resumed_at;
     situation.nodes().any(|(name, node)| {
         node.label.as_ref() == Some(target)
             && situation.serves_since(node).is_some()
+            && !situation.observed.ledger.claims.contains_key(name)
             && draft.ledger.failure(name, target, resumed_at).is_none()
     })
 }

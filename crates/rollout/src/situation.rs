@@ -95,6 +95,14 @@ impl<'a> Situation<'a> {
             .then(|| desired.rollout.waves.iter().find(|wave| !ledger.has_passed(&wave.name)))?
     }
 
+    /// The open wave, or behind the last one that last one, for as long as the target is
+    /// not promoted: which nodes may have it, and how many at a time.
+    pub(crate) fn wave(&self, ledger: &Ledger) -> Option<&'a Wave> {
+        let desired: &'a Desired = self.desired;
+        let last = desired.rollout.waves.last().filter(|_| self.course.kind == Kind::Waves);
+        self.open_wave(ledger).or(last)
+    }
+
     /// When a person last said yes to that wave.
     pub(crate) fn approved_at(&self, wave: &Wave) -> Option<Time> {
         self.desired

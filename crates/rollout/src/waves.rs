@@ -13,7 +13,7 @@ use crate::{
 /// Nodes that have not the target yet and that the waves up to the open one let
 /// have it.
 pub(crate) fn admitted<'a>(situation: &Situation<'a>, ledger: &Ledger) -> BTreeSet<&'a str> {
-    let Some(open) = situation.open_wave(ledger) else { return BTreeSet::new() };
+    let Some(open) = situation.wave(ledger) else { return BTreeSet::new() };
     let waves = &situation.desired.rollout.waves;
     let index = waves.iter().position(|wave| wave.name == open.name).unwrap_or(0);
     let mut candidates: Vec<_> = situation
@@ -106,13 +106,14 @@ pub(crate) fn rank(situation: &Situation<'_>, name: &str, node: &Node) -> (bool,
 }
 
 /// Looks whether the open wave is complete, has baked and has passed; else what
-/// it waits for.  `None` where nodes of it still move.
+/// it waits for.  `None` where nodes of it still move.  Behind the last wave: whether
+/// any station is left by which the target can be promoted.
 pub(crate) fn review(situation: &Situation<'_>, draft: &mut Draft) -> Option<Wait> {
     // The write that begins a rollout forgets what its gates were measured as.
     if !situation.has_begun() {
         return None;
     }
-    let wave = situation.open_wave(&draft.ledger)?;
+    let wave = situation.wave(&draft.ledger)?;
     // What failed is not judged again until a person says so.
     if let Some(wait) = stops::stop(situation, &draft.ledger) {
         return Some(wait);
@@ -145,6 +146,10 @@ pub(crate) fn review(situation: &Situation<'_>, draft: &mut Draft) -> Option<Wai
             return Some(Wait::new(Reason::Starting, message));
         }
     };
+    // Behind the last wave what is there is promoted.
+    if draft.ledger.has_passed(&wave.name) {
+        return None;
+    }
     let baked_at = ready + wave.bake;
     let gates = gates::pass(situation, draft, wave, baked_at);
     if let Some(wait) = gates.as_ref().filter(|wait| wait.reason.is_standing()) {

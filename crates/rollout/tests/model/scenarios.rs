@@ -232,7 +232,23 @@ fn who_was_left_out_says_so_when_all_that_were_updated_die_before_the_promotion(
     let plan = look(&mut world);
     assert_eq!(plan.fleet.progressing.reason, Reason::NodesLost);
     let wait = plan.nodes["n3"].wait.as_ref().map(|wait| wait.reason);
-    assert_eq!((plan.nodes["n3"].is_ready, wait), (true, Some(Reason::WaveNotOpen)));
+    assert_eq!((plan.nodes["n3"].is_ready, wait), (true, Some(Reason::NodesLost)));
+}
+
+#[test]
+fn when_all_that_were_updated_are_gone_before_the_promotion_others_come_to_the_target() {
+    let one_wave = Setup { waves: Vec::new(), ..setup() };
+    let mut world = after(&one_wave, &[O::NewRevision(Behaviour::Good)]);
+    let has_passed =
+        |world: &World| world.ledger.rollout.as_ref().is_some_and(|r| !r.passed.is_empty());
+    while !has_passed(&world) {
+        act(&mut world, &[O::Work(1)]);
+    }
+    act(&mut world, &[O::Replace(0), O::Replace(1), O::Replace(2), O::Replace(3)]);
+    act(&mut world, &[O::Work(200)]);
+    let report = fleet(&mut world);
+    assert_eq!((report.progressing.reason, report.updated), (Reason::UpToDate, 4));
+    assert_eq!(report.stable, Some(world.desired.newest.clone()));
 }
 
 #[test]
