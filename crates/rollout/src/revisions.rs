@@ -9,8 +9,8 @@ use crate::{Action, Revision, stops};
 /// Promotes the target when all of the fleet has proven it.
 pub(crate) fn promote(situation: &Situation<'_>, draft: &mut Draft) {
     let course = &situation.course;
-    // Only what is written down already: a wave that passes in this very plan may
-    // turn out not to.
+    // Only what is written down already: a wave that passes in this very plan, or a
+    // handoff that ends in it, may turn out not to.
     let ledger = &situation.observed.ledger;
     if course.stable.as_ref() == Some(&course.target)
         || !situation.has_begun()
@@ -21,37 +21,37 @@ pub(crate) fn promote(situation: &Situation<'_>, draft: &mut Draft) {
     }
     let is_proven = match course.kind {
         Kind::Waves => situation.open_wave(ledger).is_none(),
-        Kind::Install | Kind::Return => is_everywhere(situation, draft),
+        Kind::Install | Kind::Return => is_everywhere(situation),
     };
-    if is_proven && is_somewhere(situation, draft) {
+    if is_proven && is_somewhere(situation) {
         draft.actions.push(Action::Promote { revision: course.target.clone() });
     }
 }
 
 /// A station has proven it: its handoff is over, and it serves without having failed.
-fn is_somewhere(situation: &Situation<'_>, draft: &Draft) -> bool {
-    let target = &situation.course.target;
+fn is_somewhere(situation: &Situation<'_>) -> bool {
+    let (target, ledger) = (&situation.course.target, &situation.observed.ledger);
     let resumed_at = situation.desired.rollout.resumed_at;
     situation.nodes().any(|(name, node)| {
         node.label.as_ref() == Some(target)
             && situation.serves_since(node).is_some()
-            && !situation.observed.ledger.claims.contains_key(name)
-            && draft.ledger.failure(name, target, resumed_at).is_none()
+            && !ledger.claims.contains_key(name)
+            && ledger.failure(name, target, resumed_at).is_none()
     })
 }
 
 /// Every node that could have it has it, and serves.
-fn is_everywhere(situation: &Situation<'_>, draft: &Draft) -> bool {
-    let target = &situation.course.target;
+fn is_everywhere(situation: &Situation<'_>) -> bool {
+    let (target, ledger) = (&situation.course.target, &situation.observed.ledger);
     let resumed_at = situation.desired.rollout.resumed_at;
     situation.nodes().all(|(name, node)| {
-        if situation.is_awaited(name, node) || draft.ledger.claims.contains_key(name) {
+        if situation.is_awaited(name, node) || ledger.claims.contains_key(name) {
             return false;
         }
         let is_wanted = situation.qualifies(name, node)
             && node.is_usable()
             && node.maintenance().is_none()
-            && draft.ledger.failure(name, target, resumed_at).is_none();
+            && ledger.failure(name, target, resumed_at).is_none();
         !is_wanted
             || (node.label.as_ref() == Some(target) && situation.serves_since(node).is_some())
     })

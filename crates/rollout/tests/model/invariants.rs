@@ -404,6 +404,9 @@ fn check_promotion(
             );
         }
     }
+    if stable(observed).is_none() {
+        prop_assert!(observed.ledger.claims.is_empty(), "{revision} is promoted in a handoff");
+    }
     let resumed_at = desired.rollout.resumed_at;
     let has_failed = |name: &str| {
         observed.ledger.failures.iter().any(|failure| {
