@@ -40,6 +40,8 @@ mod refusals;
 mod release;
 #[path = "kubernetes/sessions.rs"]
 mod sessions;
+#[path = "kubernetes/steered.rs"]
+mod steered;
 
 use std::time::Duration;
 

@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use serde_json::Value;
 use trigpoint_testkit::{eventually, run};
 
 use crate::cluster::{Cluster, DEADLINE, Node};
@@ -69,6 +70,20 @@ impl Killed {
 #[track_caller]
 pub(crate) fn kill_containers(node: Node) {
     kill(processes(Path::new(&format!("/sys/fs/cgroup/memory/localkube-{}/kubepods", node.name))));
+}
+
+/// Kills every process of a pod, as a kernel does that wants memory.
+#[track_caller]
+pub(crate) fn kill_pod(pod: &Value) {
+    let node = pod["spec"]["nodeName"].as_str().unwrap();
+    let directory = format!("pod{}", pod["metadata"]["uid"].as_str().unwrap());
+    let root = format!("/sys/fs/cgroup/memory/localkube-{node}/kubepods");
+    // Of each class of service; those that are guaranteed are beside these.
+    let classes = ["burstable", "besteffort", ""];
+    let found = classes.map(|class| processes(&Path::new(&root).join(class).join(&directory)));
+    let found: Vec<u32> = found.into_iter().flatten().collect();
+    assert!(!found.is_empty(), "no process of `{directory}` runs on {node}");
+    kill(found);
 }
 
 /// Kills processes, and waits until they are gone.

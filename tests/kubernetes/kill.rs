@@ -1,13 +1,15 @@
 //! An operator that is killed at any change of a handoff is gone on for.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use trigpoint_testkit::{Process, eventually};
 
-use crate::cluster::{Cluster, DEADLINE, NODES, Node, trigpoint};
+use crate::cluster::{Cluster, DEADLINE, NEXT_IMAGE, NODES, Node, trigpoint};
 use crate::door::{Door, Fate, Trap};
-use crate::fleet::{Fleet, STATION, condition};
+use crate::faults::kill_pod;
+use crate::fleet::{self, Fleet, STATION, condition};
 use crate::full;
 use crate::release::{NAMESPACE, Release, core};
 
@@ -146,6 +148,30 @@ impl<'c> Handoffs<'c> {
         println!("killed {kills} times, at changes 1 to {at}; statuses wiped: {wipes_status}");
         assert!(at > 10, "a handoff has more changes than {at}");
     }
+}
+
+#[test]
+fn of_two_operators_one_takes_over_when_the_other_is_killed() {
+    let cluster = Cluster::find();
+    let (_release, fleet, older) = fleet::install(&cluster);
+    cluster.tag_image(NEXT_IMAGE);
+    let lease = "/apis/coordination.k8s.io/v1/namespaces/trigpoint/leases/trigpoint-operator";
+    let leader = || cluster.get(lease).unwrap()["spec"]["holderIdentity"].clone();
+    fleet.change(&json!({"template": {"image": NEXT_IMAGE}}));
+    fleet.until("a station leaves", |_| {
+        NODES.iter().any(|node| fleet.label(node.name).is_none()).then_some(())
+    });
+    let first = leader();
+    let pod = core(&format!("pods/{}", first.as_str().unwrap()));
+    kill_pod(&cluster.get(&pod).unwrap());
+    let start = Instant::now();
+    // Or it would be started again under its name, and go on with its Lease.
+    cluster.delete(&pod);
+    eventually(DEADLINE, "the other one leads", || (leader() != first).then_some(()));
+    let took = start.elapsed();
+    println!("the other one leads after {:.1} s", took.as_secs_f64());
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert_ne!(fleet.until_up_to_date(NODES.len()), older);
 }
 
 #[test]

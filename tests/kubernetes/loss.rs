@@ -70,6 +70,37 @@ fn a_rollout_goes_on_without_a_node_that_is_lost_and_its_rows_arrive_once_it_is_
 }
 
 #[test]
+fn a_node_that_is_gone_in_the_middle_of_its_handoff_is_let_go_of() {
+    let cluster = Cluster::find();
+    let _release = Release::install(&cluster, &json!({}));
+    cluster.tag_image(NEXT_IMAGE);
+    label_nodes(&cluster);
+    let changes = json!({"drain": {"lameDuck": "30s"}, "rollout": {"maxLost": 1}});
+    let fleet = Fleet::create(&cluster, NAMESPACE, "stations", &changes);
+    let older = fleet.until_up_to_date(NODES.len());
+    // Its lame duck lasts for as long as they come back.
+    let clients = Clients::start(&cluster, "vanish", &[fleet.address(LOST)]);
+    fleet.until("sessions go on", |_| (clients.finished() >= 2).then_some(()));
+    fleet.change(&json!({"template": {"image": NEXT_IMAGE}}));
+    fleet.until("its station leaves", |_| fleet.label(LOST.name).is_none().then_some(()));
+    assert!(fleet.pod(LOST.name).is_some());
+    let kubelet = Killed::now(&cluster, &format!("kubelet-{}", LOST.name));
+    let path = format!("/api/v1/nodes/{}", LOST.name);
+    cluster.delete(&path);
+    fleet.until("it is let go of, and the others go on", |object| {
+        let status = &object["status"];
+        let is_over = status["nodes"]["updated"] == 2 && status["stableRevision"] != *older;
+        let running = fleet.node_condition(LOST.name, "Running");
+        (is_over && running["reason"] == "NodeVanished").then_some(())
+    });
+    clients.stop();
+    kubelet.start_kubelet_again(&cluster, LOST);
+    eventually(DEADLINE, "the node is registered again", || cluster.get(&path));
+    cluster.label_node(LOST.name, STATION, &"true".into());
+    assert_ne!(fleet.until_up_to_date(NODES.len()), older);
+}
+
+#[test]
 fn a_node_that_is_registered_again_is_another_node() {
     let cluster = Cluster::find();
     let (_release, fleet, _) = fleet::install(&cluster);
