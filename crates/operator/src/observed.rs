@@ -6,11 +6,13 @@ pub(crate) mod pod;
 mod probe;
 mod record;
 mod revision;
+mod seen;
 pub(crate) mod self_test;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt as _;
@@ -18,36 +20,41 @@ use trigpoint_rollout::{Observed, Time};
 
 pub(crate) use facts::of_probes;
 pub(crate) use record::drain_of;
+pub(crate) use seen::Seen;
 
-use crate::asked::Asked;
 use crate::error::Stop;
 use crate::view::View;
 use crate::{ledger, selector};
 
-/// All that is seen of a fleet.
-pub(crate) fn observed(view: &View, asked: &Asked, now: Time) -> Result<Observed, Stop> {
+/// All that is seen of a fleet, with the best answers that they could give who are not
+/// asked yet: what a plan would do then is what is worth asking for.
+pub(crate) fn observed(view: &View, seen: &mut Seen, now: Time) -> Result<Observed, Stop> {
     let (ledger, ledger_version) = ledger::read(view.ledger.as_deref())?;
     let mut nodes = BTreeMap::new();
+    seen.look_as(&view.fleet);
     for node in &view.nodes {
         let name = node.name_any();
-        let has_pod = view.stations_on(&name).next().is_some();
-        let is_in_hand = has_pod || ledger.claims.contains_key(&name);
-        if !view.is_obscure(&name) && (is_in_hand || is_concerned(view, node, &name)) {
-            nodes.insert(name, node::present(view, asked, node));
+        let is_seen = is_concerned(view, node, &name)
+            || ledger.claims.contains_key(&name)
+            || view.stations_on(&name).next().is_some();
+        if is_seen && !view.is_obscure(&name) {
+            let node = seen.node(view, &name, node);
+            nodes.insert(name, node);
         }
     }
+    seen.retain(|name| nodes.contains_key(name));
     for record in &view.records {
         let name = &record.spec.node_name;
         if view.node(name).is_none() {
-            nodes.insert(name.clone(), node::vanished(view, asked, record, now));
+            nodes.insert(name.clone(), Arc::new(node::vanished(view, record, now)));
         }
     }
     Ok(Observed {
         nodes,
-        revisions: revision::revisions(view, asked),
+        revisions: revision::revisions(view),
         ledger,
         ledger_version,
-        is_collector_up: asked.is_collector_up,
+        is_collector_up: true,
     })
 }
 

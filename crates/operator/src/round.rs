@@ -10,13 +10,13 @@ use kube::ResourceExt as _;
 use serde_json::json;
 use tracing::{info, warn};
 use trigpoint_crd::MeasurementFleet;
-use trigpoint_rollout::{Action, Change, Observed, Plan, Revision, Time, plan};
+use trigpoint_rollout::{self as rollout, Action, Change, Observed, Plan, Revision, Time};
 
 use crate::act::{Actor, Hands};
-use crate::asked::{Answers, Asked};
+use crate::asked::Answers;
 use crate::desired::desired;
 use crate::error::Stop;
-use crate::observed::{observed, pod};
+use crate::observed::{Seen, observed, pod};
 use crate::settings::Settings;
 use crate::view::View;
 use crate::{names, revisions, status};
@@ -30,6 +30,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) answers: Answers,
+    seen: Seen,
     /// Pods that left, until the status tells how.
     pub(crate) departed: Vec<Arc<Pod>>,
     /// When the fleet's status was last written.
@@ -131,23 +132,27 @@ async fn planned(
 ) -> Result<(Observed, Plan, Option<Time>), Stop> {
     let started = Instant::now();
     let desired = desired(&view.fleet, newest)?;
-    let hoped = observed(view, &Asked::hoped(view), now)?;
-    let hopeful = plan(&desired, &hoped, now);
-    let took = view.took + started.elapsed();
-    let touched = touched(&hopeful);
-    if desired.is_deleted || touched.is_empty() {
-        hands.metrics.plan_seconds.observe(took.as_secs_f64());
-        let wake_at = hopeful.wake_at;
-        return Ok((hoped, hopeful, wake_at));
+    let mut observed = observed(view, &mut memory.seen, now)?;
+    let mut plan = rollout::plan(&desired, &observed, now);
+    let mut wake_at = plan.wake_at;
+    let mut took = view.took + started.elapsed();
+    let touched = touched(&plan);
+    if !desired.is_deleted && !touched.is_empty() {
+        let target = desired.target().as_str();
+        let asked = memory.answers.ask(hands, settings, view, target, &touched).await?;
+        let started = Instant::now();
+        if asked.apply_to(&mut observed) {
+            let answered = rollout::plan(&desired, &observed, now);
+            wake_at = if answered == plan {
+                answered.wake_at
+            } else {
+                Some(earlier(answered.wake_at, now + ASK_AGAIN))
+            };
+            plan = answered;
+        }
+        took += started.elapsed();
     }
-    let target = desired.target().as_str().to_owned();
-    let asked = memory.answers.ask(hands, settings, view, &target, &touched).await?;
-    let started = Instant::now();
-    let observed = observed(view, &asked, now)?;
-    let plan = plan(&desired, &observed, now);
-    hands.metrics.plan_seconds.observe((took + started.elapsed()).as_secs_f64());
-    let wake_at =
-        if plan == hopeful { plan.wake_at } else { Some(earlier(plan.wake_at, now + ASK_AGAIN)) };
+    hands.metrics.plan_seconds.observe(took.as_secs_f64());
     Ok((observed, plan, wake_at))
 }
 
@@ -273,7 +278,7 @@ mod tests {
         let now = from_text("2026-11-27T08:00:00Z").unwrap();
         let revision = Revision::new("stations-0123456789");
         let desired = desired(&fleet(&json!({})), revision.clone()).unwrap();
-        let mut plan = plan(&desired, &Observed::default(), now);
+        let mut plan = rollout::plan(&desired, &Observed::default(), now);
         let (uid, version) = ("uid".to_owned(), "1".to_owned());
         let fence = Fence { uid, version: version.clone(), label: None, ledger_version: version };
         plan.actions.push(Action::Assign { node: "assigned".to_owned(), fence, revision });

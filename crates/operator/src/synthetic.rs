@@ -213,7 +213,7 @@ fn takes_pods(node: &Node) -> bool {
 
 /// The fleet's station on that node.
 pub(crate) fn station_of<'a>(view: &'a View, node: &Node) -> Option<&'a Pod> {
-    view.stations_on(&node.name_any()).next()
+    view.stations_on(&node.name_any()).next().map(AsRef::as_ref)
 }
 
 impl Account {

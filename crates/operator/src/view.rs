@@ -2,7 +2,7 @@
 
 mod index;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -12,8 +12,9 @@ use kube::ResourceExt as _;
 use trigpoint_crd::{MeasurementFleet, MeasurementNode};
 
 use crate::names;
+use crate::observed::pod;
 use crate::watch::{Unreadable, is_of};
-use index::Index;
+use index::{Index, Positions};
 
 /// A snapshot, each part as old as its watch is late.
 #[derive(Debug, Clone)]
@@ -73,48 +74,53 @@ impl View {
     }
 
     pub(crate) fn node(&self, name: &str) -> Option<&Arc<Node>> {
-        self.index().nodes.get(name).map(|position| &self.nodes[*position])
+        let mut found = self.index().nodes.find(name).map(|position| &self.nodes[position]);
+        found.find(|node| node.metadata.name.as_deref() == Some(name))
     }
 
     /// Whether that very node is there, and not only one of its name.
     pub(crate) fn has_node(&self, uid: &str) -> bool {
-        self.index().nodes_by_uid.contains_key(uid)
+        let mut found = self.index().nodes_by_uid.find(uid);
+        found.any(|position| self.nodes[position].metadata.uid.as_deref() == Some(uid))
     }
 
     pub(crate) fn record(&self, node: &str) -> Option<&Arc<MeasurementNode>> {
-        self.index().records.get(node).map(|position| &self.records[*position])
+        let mut found = self.index().records.find(node).map(|position| &self.records[position]);
+        found.find(|record| record.spec.node_name == node)
     }
 
     pub(crate) fn pod(&self, uid: &str) -> Option<&Arc<Pod>> {
-        self.index().pods.get(uid).map(|position| &self.pods[*position])
+        self.pods_at(&self.index().pods, uid, |pod| pod.metadata.uid.as_deref()).next()
     }
 
     /// Stations on that node, or on their way to it.
-    pub(crate) fn stations_on(&self, node: &str) -> impl Iterator<Item = &Pod> {
-        self.pods_at(&self.index().stations, node)
+    pub(crate) fn stations_on<'a>(&'a self, node: &str) -> impl Iterator<Item = &'a Arc<Pod>> {
+        self.pods_at(&self.index().stations, node, pod::node)
     }
 
     /// Probes of the node with that uid.
-    pub(crate) fn probes_of(&self, node_uid: &str) -> impl Iterator<Item = &Pod> {
-        self.pods_at(&self.index().probes, node_uid)
+    pub(crate) fn probes_of<'a>(&'a self, node_uid: &str) -> impl Iterator<Item = &'a Arc<Pod>> {
+        self.pods_at(&self.index().probes, node_uid, index::node_uid)
     }
 
     /// Tests of stations of the node with that uid.
-    pub(crate) fn tests_on(&self, node_uid: &str) -> impl Iterator<Item = &Pod> {
-        self.pods_at(&self.index().tests_of_nodes, node_uid)
+    pub(crate) fn tests_on<'a>(&'a self, node_uid: &str) -> impl Iterator<Item = &'a Arc<Pod>> {
+        self.pods_at(&self.index().tests_of_nodes, node_uid, index::node_uid)
     }
 
     /// Tests of the station with that uid.
-    pub(crate) fn tests_of(&self, pod_uid: &str) -> impl Iterator<Item = &Pod> {
-        self.pods_at(&self.index().tests_of_pods, pod_uid)
+    pub(crate) fn tests_of<'a>(&'a self, pod_uid: &str) -> impl Iterator<Item = &'a Arc<Pod>> {
+        self.pods_at(&self.index().tests_of_pods, pod_uid, index::tested_pod)
     }
 
     fn pods_at<'a>(
         &'a self,
-        positions: &'a HashMap<String, Vec<usize>>,
+        positions: &'a Positions,
         key: &str,
-    ) -> impl Iterator<Item = &'a Pod> + use<'a> {
-        positions.get(key).into_iter().flatten().map(move |position| self.pods[*position].as_ref())
+        key_of: fn(&Pod) -> Option<&str>,
+    ) -> impl Iterator<Item = &'a Arc<Pod>> {
+        let found = positions.find(key).map(|position| &self.pods[position]);
+        found.filter(move |pod| key_of(pod) == Some(key))
     }
 
     /// Whether the node's record is there and cannot be read.  Nobody can say then what

@@ -33,29 +33,26 @@ impl Budgets {
             ledger.claims.iter().filter(|(name, claim)| !handoff::is_lost(situation, name, claim));
         let in_flight = claims.clone().count();
         let taken = claims.filter(|(_, claim)| claim.from.is_some()).count();
-        let qualified =
-            situation.nodes().filter(|(name, node)| situation.qualifies(name, node)).count();
-        let stations = situation.nodes().filter(|(_, node)| is_station(node)).count();
+        let (mut qualified, mut stations) = (0, 0);
+        let (mut unavailable, mut evicted, mut lost) = (0, 0, 0);
+        for (name, node) in situation.nodes() {
+            qualified += usize::from(situation.qualifies(name, node));
+            stations += usize::from(is_station(node));
+            unavailable += usize::from(is_unavailable(situation, ledger, name, node));
+            evicted += usize::from(is_evicted(situation, ledger, name, node));
+            lost += usize::from(is_gone(situation, ledger, name, node));
+        }
         let max_parallel = match situation.wave(ledger) {
             Some(wave) => wave.max_parallel,
             None => rollout.waves.iter().map(|wave| wave.max_parallel).max().unwrap_or(1),
         };
-        let unavailable = situation
-            .nodes()
-            .filter(|(name, node)| is_unavailable(situation, ledger, name, node))
-            .count();
-        let lost =
-            situation.nodes().filter(|(name, node)| is_gone(situation, ledger, name, node)).count();
         Self {
             in_flight,
             taken,
             max_parallel,
             unavailable,
             max_unavailable: rollout.max_unavailable.of(qualified),
-            evicted: situation
-                .nodes()
-                .filter(|(name, node)| is_evicted(situation, ledger, name, node))
-                .count(),
+            evicted,
             lost,
             max_lost: rollout.max_lost.of(stations),
         }

@@ -113,12 +113,12 @@ pub(crate) fn claim(situation: &Situation<'_>, draft: &mut Draft) {
         let serves = node.ready_pod().is_some();
         (serves, !is_to_be_empty(situation, name, node), waves::rank(situation, name, node))
     });
+    let mut budgets = Budgets::of(situation, &draft.ledger);
     let blocked = Blocked {
-        halt: stops::halt(situation, &draft.ledger),
+        halt: stops::halt(situation, &draft.ledger, &budgets),
         hold: stops::hold(situation, &draft.ledger),
         unproven: unproven(situation, &draft.ledger, &admitted),
     };
-    let mut budgets = Budgets::of(situation, &draft.ledger);
     let mut probing = 0;
     for (name, node) in nodes {
         if draft.ledger.claims.contains_key(name) || draft.waits.contains_key(name) {
@@ -162,16 +162,17 @@ pub(crate) fn claim(situation: &Situation<'_>, draft: &mut Draft) {
 
 fn tell_waiting(situation: &Situation<'_>, draft: &mut Draft) {
     let target = &situation.course.target;
+    let message = match situation.open_wave(&draft.ledger) {
+        Some(_) => format!("its wave of `{target}` is not open yet"),
+        None => format!("`{target}` is not promoted yet, which takes one that serves"),
+    };
+    let wait = Wait::new(Reason::WaveNotOpen, message);
     for (name, node) in situation.nodes() {
         let is_waiting = situation.qualifies(name, node)
             && node.label.as_ref() != Some(target)
             && !draft.ledger.claims.contains_key(name);
-        if is_waiting {
-            let message = match situation.open_wave(&draft.ledger) {
-                Some(_) => format!("its wave of `{target}` is not open yet"),
-                None => format!("`{target}` is not promoted yet, which takes one that serves"),
-            };
-            draft.wait(name, Wait::new(Reason::WaveNotOpen, message));
+        if is_waiting && !draft.waits.contains_key(name) {
+            draft.wait(name, wait.clone());
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::budgets::Budgets;
 use crate::prove::{self, Proof};
 use crate::situation::{Draft, Situation};
 use crate::{
@@ -73,6 +74,7 @@ fn is_overdue(situation: &Situation<'_>, claim: &Claim) -> bool {
 
 /// Takes every claimed node one step further.
 pub(crate) fn advance(situation: &Situation<'_>, draft: &mut Draft) {
+    let budgets = Budgets::of(situation, &draft.ledger);
     for (name, claim) in draft.ledger.claims.clone() {
         let present = situation.observed.nodes.get(&name).filter(|node| {
             node.uid == claim.uid && !matches!(node.presence, Presence::Vanished { .. })
@@ -85,7 +87,7 @@ pub(crate) fn advance(situation: &Situation<'_>, draft: &mut Draft) {
             unclaim(draft, &name, Reason::OwnedByOtherFleet);
             continue;
         }
-        let handoff = Handoff { situation, name: &name, node, claim: &claim };
+        let handoff = Handoff { situation, budgets: &budgets, name: &name, node, claim: &claim };
         handoff.count_rows(draft);
         let step = step(node, &claim);
         match (step, &claim.to) {
@@ -113,6 +115,7 @@ fn unclaim(draft: &mut Draft, node: &str, reason: Reason) {
 
 struct Handoff<'a> {
     situation: &'a Situation<'a>,
+    budgets: &'a Budgets,
     name: &'a str,
     node: &'a Node,
     claim: &'a Claim,
@@ -170,7 +173,7 @@ impl Handoff<'_> {
         let situation = self.situation;
         let course = &situation.course;
         let blocked = stops::unusable(self.node)
-            .or_else(|| stops::halt(situation, &draft.ledger))
+            .or_else(|| stops::halt(situation, &draft.ledger, self.budgets))
             .or_else(|| stops::ingest(self.node));
         if let Some(wait) = blocked {
             return Err(wait.reason);

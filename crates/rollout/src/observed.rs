@@ -4,6 +4,7 @@
 //! when it is carried out ([`crate::Fence`]).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{Ledger, Revision, Time};
@@ -13,7 +14,7 @@ use crate::{Ledger, Revision, Time};
 pub struct Observed {
     /// By name: nodes that the fleet's selector matches, that carry a label or a
     /// pod of it or are claimed, and those of its `MeasurementNode`s whose node is gone.
-    pub nodes: BTreeMap<String, Node>,
+    pub nodes: BTreeMap<String, Arc<Node>>,
     /// Revisions of this fleet that can be assigned.
     pub revisions: BTreeMap<Revision, RevisionRecord>,
     /// What was decided so far.

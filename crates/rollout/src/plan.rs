@@ -87,6 +87,7 @@ fn fleet(situation: &Situation<'_>, draft: &Draft, wave: Option<Wait>) -> FleetR
     let course = &situation.course;
     let ledger = &draft.ledger;
     let budgets = Budgets::of(situation, ledger);
+    let halt = stops::halt(situation, ledger, &budgets);
     let count = |test: &dyn Fn(&str, &crate::Node) -> bool| {
         situation.nodes().filter(|(name, node)| node.is_selected && test(name, node)).count()
     };
@@ -112,19 +113,29 @@ fn fleet(situation: &Situation<'_>, draft: &Draft, wave: Option<Wait>) -> FleetR
         failed: ledger.failures_with(&course.target, situation.desired.rollout.resumed_at).count(),
         in_flight: in_flight.collect(),
         gates: ledger.gates.clone(),
-        paused: paused(situation, draft, wave.as_ref()),
-        progressing: progressing(situation, draft, wave),
+        paused: paused(situation, draft, halt.as_ref(), wave.as_ref()),
+        progressing: progressing(situation, draft, halt, wave),
     }
 }
 
-fn paused(situation: &Situation<'_>, draft: &Draft, wave: Option<&Wait>) -> Option<Wait> {
-    stops::halt(situation, &draft.ledger)
+fn paused(
+    situation: &Situation<'_>,
+    draft: &Draft,
+    halt: Option<&Wait>,
+    wave: Option<&Wait>,
+) -> Option<Wait> {
+    halt.cloned()
         .or_else(|| stops::stop(situation, &draft.ledger))
         .or_else(|| wave.filter(|wait| wait.reason.is_standing()).cloned())
 }
 
 /// The one thing that the fleet waits for.
-fn progressing(situation: &Situation<'_>, draft: &Draft, wave: Option<Wait>) -> Wait {
+fn progressing(
+    situation: &Situation<'_>,
+    draft: &Draft,
+    halt: Option<Wait>,
+    wave: Option<Wait>,
+) -> Wait {
     let ledger = &draft.ledger;
     if situation.desired.is_deleted {
         return Wait::new(Reason::Deleting, "its labels are taken from the nodes");
@@ -145,7 +156,7 @@ fn progressing(situation: &Situation<'_>, draft: &Draft, wave: Option<Wait>) -> 
         let message = format!("{} in flight: {}", moving.len(), moving.join("; "));
         return Wait::new(reason, message);
     }
-    if let Some(wait) = stops::halt(situation, ledger).or(stop).or(wave) {
+    if let Some(wait) = halt.or(stop).or(wave) {
         return wait;
     }
     // What goes on by itself is told before what stands.

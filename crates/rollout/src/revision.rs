@@ -1,18 +1,19 @@
 //! The name of a revision.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// The name of one immutable rendering of a fleet's pod: `<fleet>-<hash>`.
 ///
 /// It is the name of the revision's record and of its DaemonSet, and the value
-/// of the node label that puts a pod of it on a node.
+/// of the node label that puts a pod of it on a node.  It is cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Revision(String);
+pub struct Revision(Arc<str>);
 
 impl Revision {
     /// A revision of that name.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self(name.into())
+    pub fn new(name: impl AsRef<str>) -> Self {
+        Self(name.as_ref().into())
     }
 
     /// The name.

@@ -1,6 +1,7 @@
 //! A moment of a fleet, judged once, and the plan that grows from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::course::{Course, Kind};
 use crate::qualification::{self, Qualified};
@@ -16,8 +17,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) observed: &'a Observed,
     pub(crate) now: Time,
     pub(crate) course: Course,
-    /// By node.
-    qualified: BTreeMap<&'a str, Qualified>,
+    /// By node; asked for many times in a plan.
+    qualified: HashMap<&'a str, Qualified>,
     /// Nodes by site.
     sites: BTreeMap<&'a str, Vec<&'a str>>,
 }
@@ -25,7 +26,7 @@ pub(crate) struct Situation<'a> {
 impl<'a> Situation<'a> {
     pub(crate) fn new(desired: &'a Desired, observed: &'a Observed, now: Time) -> Self {
         let course = Course::of(desired, observed);
-        let judge = |(name, node): (&'a String, &'a Node)| {
+        let judge = |(name, node): (&'a String, &'a Arc<Node>)| {
             let foreign = node.label.as_ref().filter(|label| !desired.owns(label));
             let verdict = match foreign {
                 Some(label) => Qualified::No(vec![Finding {
@@ -48,11 +49,11 @@ impl<'a> Situation<'a> {
 
     pub(crate) fn of_site(&self, site: &str) -> impl Iterator<Item = (&'a str, &'a Node)> {
         let names = self.sites.get(site).map(Vec::as_slice).unwrap_or_default();
-        names.iter().filter_map(|name| Some((*name, self.observed.nodes.get(*name)?)))
+        names.iter().filter_map(|name| Some((*name, self.observed.nodes.get(*name)?.as_ref())))
     }
 
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (&'a str, &'a Node)> + use<'a> {
-        self.observed.nodes.iter().map(|(name, node)| (name.as_str(), node))
+        self.observed.nodes.iter().map(|(name, node)| (name.as_str(), node.as_ref()))
     }
 
     pub(crate) fn verdict(&self, name: &str) -> &Qualified {

@@ -11,7 +11,7 @@ use crate::{Ledger, Node, OnFailure, Reason, Wait, gates, windows};
 const SPOOL_AGE: Duration = Duration::from_secs(10);
 
 /// Why no node at all is claimed, if so.
-pub(crate) fn halt(situation: &Situation<'_>, ledger: &Ledger) -> Option<Wait> {
+pub(crate) fn halt(situation: &Situation<'_>, ledger: &Ledger, budgets: &Budgets) -> Option<Wait> {
     let rollout = &situation.desired.rollout;
     if rollout.paused {
         return Some(Wait::new(Reason::Paused, "`spec.rollout.paused` is set"));
@@ -25,7 +25,7 @@ pub(crate) fn halt(situation: &Situation<'_>, ledger: &Ledger) -> Option<Wait> {
         let message = format!("the namespace refuses pods of `{target}`: {refusal}");
         return Some(Wait::new(Reason::NamespaceNotPrivileged, message));
     }
-    if let Some(wait) = Budgets::of(situation, ledger).nodes_lost() {
+    if let Some(wait) = budgets.nodes_lost() {
         return Some(wait);
     }
     if !situation.observed.is_collector_up {

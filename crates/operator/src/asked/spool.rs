@@ -33,7 +33,7 @@ impl Ages {
         &mut self,
         view: &View,
         nodes: &BTreeSet<&str>,
-    ) -> Vec<(String, Option<Duration>)> {
+    ) -> HashMap<String, Option<Duration>> {
         self.answers.retain(|_, (at, _)| at.elapsed() < KEPT);
         let stations: Vec<_> = view
             .pods_for(names::STATION)

@@ -7,9 +7,8 @@ use trigpoint_rollout::{Action, Change, Time};
 
 use super::snapshot::Snapshot;
 use super::table::{or_dash, table};
-use crate::asked::Asked;
 use crate::desired::desired;
-use crate::observed::observed;
+use crate::observed::{Seen, observed};
 use crate::revisions;
 
 /// Plans at that time, as the operator does, but asks neither the collector nor
@@ -22,7 +21,7 @@ pub fn plan(snapshot: &Snapshot, now: Time) -> Result<String, String> {
         let _ = writeln!(text, "next: store revision {}", newest.revision);
     }
     let desired = desired(&view.fleet, newest.revision).map_err(|error| error.to_string())?;
-    let observed = observed(view, &Asked::hoped(view), now).map_err(|error| error.to_string())?;
+    let observed = observed(view, &mut Seen::default(), now).map_err(|error| error.to_string())?;
     let plan = trigpoint_rollout::plan(&desired, &observed, now);
     let report = &plan.fleet;
     let _ = writeln!(

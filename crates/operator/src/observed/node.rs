@@ -6,13 +6,12 @@ use trigpoint_crd::{MeasurementNode, REVISION_LABEL, conditions};
 use trigpoint_rollout::{Node, Presence, Reason, Revision, Time};
 
 use super::{pod, record, waves};
-use crate::asked::Asked;
 use crate::selector;
 use crate::time;
 use crate::view::View;
 
 /// A node that is there.
-pub(super) fn present(view: &View, asked: &Asked, node: &ApiNode) -> Node {
+pub(super) fn present(view: &View, node: &ApiNode) -> Node {
     let name = node.name_any();
     let spec = &view.fleet.spec;
     let labels = node.labels();
@@ -29,12 +28,12 @@ pub(super) fn present(view: &View, asked: &Asked, node: &ApiNode) -> Node {
         kernel: kernel(node),
         waves: waves(view, labels),
         record: record.map(|record| record::record(view, record, Some(node))),
-        pods: view.stations_on(&name).map(|pod| pod::pod(view, asked, pod)).collect(),
+        pods: view.stations_on(&name).map(|pod| pod::pod(view, pod)).collect(),
     }
 }
 
 /// A node of which only its record is left.
-pub(super) fn vanished(view: &View, asked: &Asked, record: &MeasurementNode, now: Time) -> Node {
+pub(super) fn vanished(view: &View, record: &MeasurementNode, now: Time) -> Node {
     let pods = view.stations_on(&record.spec.node_name);
     Node {
         uid: record.spec.node_uid.clone(),
@@ -48,7 +47,7 @@ pub(super) fn vanished(view: &View, asked: &Asked, record: &MeasurementNode, now
         kernel: None,
         waves: waves(view, &std::collections::BTreeMap::new()),
         record: Some(record::record(view, record, None)),
-        pods: pods.map(|pod| pod::pod(view, asked, pod)).collect(),
+        pods: pods.map(|pod| pod::pod(view, pod)).collect(),
     }
 }
 

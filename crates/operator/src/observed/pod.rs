@@ -1,11 +1,12 @@
 //! A pod of a fleet.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod as ApiPod};
 use kube::ResourceExt as _;
 use trigpoint_rollout::{Pod, Readiness, Revision, Time};
 
 use super::self_test;
-use crate::asked::Asked;
 use crate::names;
 use crate::time;
 use crate::view::View;
@@ -25,7 +26,7 @@ const STUCK: &[&str] = &[
 ];
 
 /// A station's pod.
-pub(super) fn pod(view: &View, asked: &Asked, pod: &ApiPod) -> Pod {
+pub(super) fn pod(view: &View, pod: &ApiPod) -> Pod {
     let uid = pod.uid().unwrap_or_default();
     Pod {
         revision: revision(pod),
@@ -34,7 +35,7 @@ pub(super) fn pod(view: &View, asked: &Asked, pod: &ApiPod) -> Pod {
         is_unscheduled: pod.spec.as_ref().is_none_or(|spec| spec.node_name.is_none()),
         readiness: readiness(pod),
         failure: stuck(pod),
-        spool_age: asked.spool_age(&uid),
+        spool_age: Some(Duration::ZERO),
         self_test: self_test::of_pod(view, &uid),
         uid,
     }

@@ -1,6 +1,7 @@
 //! What a probe pod found out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
@@ -22,7 +23,7 @@ pub(super) fn of_node<'a>(
     view: &'a View,
     node: &'a str,
     uid: &str,
-) -> impl Iterator<Item = &'a Pod> {
+) -> impl Iterator<Item = &'a Arc<Pod>> {
     view.probes_of(uid).filter(move |pod| {
         pod.annotations().get(names::NODE).is_some_and(|name| name == node)
             && pod.metadata.deletion_timestamp.is_none()

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use kube::ResourceExt as _;
 use trigpoint_rollout::{Revision, RevisionRecord};
 
-use crate::asked::Asked;
 use crate::names;
 use crate::time;
 use crate::view::View;
 
-pub(super) fn revisions(view: &View, asked: &Asked) -> BTreeMap<Revision, RevisionRecord> {
+pub(super) fn revisions(view: &View) -> BTreeMap<Revision, RevisionRecord> {
     let record = |object: &k8s_openapi::api::apps::v1::ControllerRevision| {
         let name = object.name_any();
         let promoted = object.annotations().get(names::PROMOTED_AT);
@@ -25,7 +24,7 @@ pub(super) fn revisions(view: &View, asked: &Asked) -> BTreeMap<Revision, Revisi
                 .daemon_sets
                 .iter()
                 .any(|set| set.name_any() == name && set.metadata.deletion_timestamp.is_none()),
-            refusal: asked.refusal(&name).map(str::to_owned),
+            refusal: None,
         }
     };
     view.revisions

@@ -21,7 +21,7 @@ struct Told {
 /// How the test of the pod with that uid went.
 pub(super) fn of_pod(view: &View, uid: &str) -> SelfTest {
     let tests = view.tests_of(uid).filter(|test| test.metadata.deletion_timestamp.is_none());
-    match tests.max_by_key(|test| pod::created_at(test)).map(pod::one_shot) {
+    match tests.max_by_key(|test| pod::created_at(test)).map(|test| pod::one_shot(test)) {
         None => SelfTest::NotRun,
         Some(OneShot::Running) => SelfTest::Running,
         Some(OneShot::Succeeded(_)) => SelfTest::Passed,

@@ -10,8 +10,7 @@ use trigpoint_crd::MeasurementNode;
 use trigpoint_crd::node::DrainOutcome;
 use trigpoint_rollout::{Observed, Presence, ProbeOutcome, Readiness, Revision, SelfTest, Time};
 
-use super::{drain_of, observed};
-use crate::asked::Asked;
+use super::{Seen, drain_of, observed};
 use crate::desired::tests::fleet;
 use crate::time::from_text;
 use crate::view::View;
@@ -84,11 +83,11 @@ fn view(nodes: Vec<Arc<Node>>, records: Vec<Arc<MeasurementNode>>, pods: Vec<Arc
 }
 
 fn see(view: &View) -> Observed {
-    observed(view, &Asked::hoped(view), now()).unwrap()
+    observed(view, &mut Seen::default(), now()).unwrap()
 }
 
 fn one(view: &View) -> trigpoint_rollout::Node {
-    see(view).nodes["node-1"].clone()
+    see(view).nodes["node-1"].as_ref().clone()
 }
 
 fn selected() -> Vec<Arc<Node>> {
@@ -397,9 +396,47 @@ fn a_test_that_finds_addresses_rewritten_is_held_against_its_node() {
 }
 
 #[test]
-fn a_station_whose_spool_was_not_asked_for_is_of_unknown_age() {
-    let view = view(selected(), Vec::new(), vec![pod("station", "node-1", &json!({}))]);
-    let seen = observed(&view, &Asked::default(), now()).unwrap();
-    assert_eq!(seen.nodes["node-1"].pods[0].spool_age, None);
-    assert!(!seen.is_collector_up);
+fn whatever_changes_of_a_node_is_seen_in_the_next_round() {
+    let mut seen = Seen::default();
+    let mut look =
+        |view: &View| Arc::clone(&observed(view, &mut seen, now()).unwrap().nodes["node-1"]);
+    let annotations =
+        json!({"trigpoint.dev/node": "node-1", "trigpoint.dev/node-uid": "node-1-uid"});
+    let tested = json!({
+        "metadata": {
+            "annotations": annotations,
+            "labels": {"trigpoint.dev/tested-pod": "station-node-1-uid"},
+        },
+        "status": {"phase": "Succeeded"},
+    });
+    let mut seeing =
+        view(selected(), vec![record("node-1")], vec![pod("station", "node-1", &json!({}))]);
+    let first = look(&seeing);
+    assert!(Arc::ptr_eq(&first, &look(&seeing)), "it was looked at again for nothing");
+    // Each of these is an object of its own.
+    seeing =
+        View { pods: [seeing.pods, vec![pod("self-test", "node-2", &tested)]].concat(), ..seeing };
+    seeing.index.take();
+    assert_eq!(look(&seeing).pods[0].self_test, SelfTest::Passed);
+    let proven = probe("node-1-uid", &ended("Succeeded", 0, "{}"));
+    seeing.pods.push(proven);
+    seeing.index.take();
+    assert_eq!(look(&seeing).record.as_ref().unwrap().probes.len(), 1);
+    seeing.pods.pop();
+    seeing.index.take();
+    assert_eq!(look(&seeing).record.as_ref().unwrap().probes.len(), 0);
+    seeing.pods.remove(0);
+    seeing.index.take();
+    assert!(look(&seeing).pods.is_empty());
+    seeing.records.clear();
+    seeing.index.take();
+    assert!(look(&seeing).record.is_none());
+    seeing.nodes = vec![node("node-1", &json!({"station": "true"}))];
+    seeing.index.take();
+    assert_eq!(look(&seeing).site, None);
+    seeing.fleet = Arc::new(fleet(&json!({"rollout": {"waves": [
+        {"name": "canary", "nodes": {"matchLabels": {"station": "true"}}},
+        {"name": "everywhere", "percent": 100},
+    ]}})));
+    assert!(look(&seeing).waves.contains("canary"));
 }

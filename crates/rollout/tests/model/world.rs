@@ -1,6 +1,7 @@
 //! The truth, and what two planners see of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -324,7 +325,7 @@ impl View {
         let node = |(name, node): (&String, &Node)| {
             let pods = self.pods.get(name).cloned().unwrap_or_default();
             let record = self.records.get(name).cloned().flatten();
-            (name.clone(), Node { pods, record, ..node.clone() })
+            (name.clone(), Arc::new(Node { pods, record, ..node.clone() }))
         };
         Observed {
             nodes: self.nodes.iter().map(node).collect(),
