@@ -57,7 +57,7 @@ const SUITES: &[(&str, &[&str])] = &[
     ("kubernetes", &["kubernetes", "kubernetes_rights"]),
 ];
 
-/// Of a suite that takes two hours, what CI runs: by the names of tests.
+/// Of a suite that takes two and a half hours, what CI runs: by the names of tests.
 const SHORT_ON_KUBERNETES: &[&str] = &["install::", "handoff::", "every_right"];
 
 /// Of the same suite, those that watch a cluster for many minutes.
