@@ -35,6 +35,7 @@ pub(super) fn pod(view: &View, pod: &ApiPod) -> Pod {
         is_unscheduled: pod.spec.as_ref().is_none_or(|spec| spec.node_name.is_none()),
         readiness: readiness(pod),
         failure: stuck(pod),
+        // What is hoped for, until it is asked: `asked::Asked::apply_to`.
         spool_age: Some(Duration::ZERO),
         self_test: self_test::of_pod(view, &uid),
         uid,

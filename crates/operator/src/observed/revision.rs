@@ -24,6 +24,7 @@ pub(super) fn revisions(view: &View) -> BTreeMap<Revision, RevisionRecord> {
                 .daemon_sets
                 .iter()
                 .any(|set| set.name_any() == name && set.metadata.deletion_timestamp.is_none()),
+            // Likewise hoped for.
             refusal: None,
         }
     };
